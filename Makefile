@@ -1,0 +1,124 @@
+# Every recipe does its own set-up, so a fresh checkout with Python 3.11+ needs no other command.
+#   make setup   .venv with the locked requirements and the `tidegate` command
+#   make up      the local stack             (ARGS="--replay FILE --speed max --exit-when-done --json")
+#   make test    every test                  (PYTEST_ARGS="-k orders -x")
+#   make check   the fast loop: format, lint, types, imports, unit tests
+#   make bench   tidegate bench              (ARGS="NAME --json")
+# PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test check lint unit bench fmt lock clean
+.SUFFIXES:
+
+PYTHON ?=
+ARGS ?=
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Leaves first: the order does not matter to the installer, only to the reader.
+PACKAGES := libs/common services/ingest services/signals services/risk services/execution \
+            services/recorder services/api-gateway services/backtest libs/cli
+MANIFESTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml)
+FAST_TESTS := $(wildcard tests/unit tests/property tests/arch tests/contract)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# --- set-up -----------------------------------------------------------------------------------
+# pyenv's commands fail where the version that .python-version names is not installed, so its
+# folders come last. All of it speaks on standard error, so that standard output belongs to the
+# program that follows.
+
+setup: $(VENV)/.stamp-packages
+	@:
+
+$(VENV)/.stamp-python:
+	@set -eu; exec >&2; \
+	found=''; \
+	for candidate in "$(PYTHON)" python3.13 python3.12 python3.11 python3 python \
+	    "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[123].*/bin/python; do \
+	  [ -n "$$candidate" ] || continue; \
+	  if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
+	  then found="$$candidate"; break; fi; \
+	  [ "$$candidate" != "$(PYTHON)" ] || { echo "setup: PYTHON=$(PYTHON) is not Python 3.11 to 3.13"; exit 2; }; \
+	done; \
+	[ -n "$$found" ] || { echo 'setup: Python 3.11, 3.12 or 3.13 is needed, none was found (set PYTHON=/path/to/python)'; exit 2; }; \
+	echo "setup: creating $(VENV) with $$("$$found" -V)"; \
+	if ! "$$found" -m venv --clear $(VENV) >/dev/null 2>&1; then \
+	  echo 'setup: this Python has no working venv module, creating it with uv'; \
+	  rm -rf $(VENV); \
+	  "$$found" -m pip install --quiet --upgrade --target build/uv uv; \
+	  PYTHONPATH=build/uv "$$found" -m uv venv --quiet --seed --python "$$found" $(VENV); \
+	fi; \
+	touch $@
+
+# Only what the lock names, by its hash. uv itself comes first, by pip, out of the same lock;
+# where uv cannot work (no wheel, a mirror that only pip is configured for), pip does the whole job.
+$(VENV)/.stamp-requirements: requirements.lock | $(VENV)/.stamp-python
+	@set -eu; exec >&2; \
+	echo 'setup: installing the locked requirements'; \
+	awk '/^uv==/ {wanted = 1} wanted {print} wanted && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.txt; \
+	if $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt \
+	  && $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; then :; \
+	else \
+	  echo 'setup: uv did not manage it, trying with pip'; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	fi; \
+	touch $@
+
+# The build backend is already there, so nothing is resolved and nothing is downloaded.
+$(VENV)/.stamp-packages: $(VENV)/.stamp-requirements $(MANIFESTS)
+	@set -eu; exec >&2; \
+	echo 'setup: installing the workspace packages'; \
+	if [ -x $(BIN)/uv ]; then \
+	  $(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e ./%); \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation $(PACKAGES:%=-e ./%); \
+	fi; \
+	touch $@
+
+# --- run --------------------------------------------------------------------------------------
+
+up: setup
+	@$(BIN)/tidegate up $(ARGS)
+
+bench: setup
+	@$(BIN)/tidegate bench $(ARGS)
+
+# --- test -------------------------------------------------------------------------------------
+
+test: setup
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint unit
+
+lint: setup
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+unit: setup
+	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS) $(FAST_TESTS)
+
+fmt: setup
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+# --- maintain ---------------------------------------------------------------------------------
+# For every platform and Python 3.11 to 3.13 at once, one version of each package where possible
+# (a replay must not depend on which numpy a Python got), with hashes, without any address.
+
+lock: $(VENV)/.stamp-python
+	@[ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv >&2
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --all-extras --group dev \
+	  $(foreach name,common ingest signals risk execution recorder gateway backtest cli,--no-emit-package tidegate-$(name)) \
+	  $(LOCK_ARGS) $(MANIFESTS) --output-file requirements.lock
+	@! grep -n '://' requirements.lock
+
+clean:
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
+	@find libs services tests -name __pycache__ -type d -prune -exec rm -rf {} +

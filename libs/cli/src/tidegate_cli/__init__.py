@@ -1,0 +1,1 @@
+"""The tidegate command: the local stack, replays, backtests, verify and bench."""

@@ -1,0 +1,1 @@
+"""What every service shares: contracts, A-share rules, the bus, stores and the bootstrap."""

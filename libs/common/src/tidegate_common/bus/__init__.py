@@ -1,0 +1,1 @@
+"""Kafka behind a protocol, and the beat machinery above it."""

@@ -1,0 +1,195 @@
+"""Snapshots of a stage on a compacted topic.
+
+A snapshot is cut into compressed chunks; a manifest, written last, names the complete set. Two
+sets of keys take turns, so that the last complete snapshot outlives a half-written next one, also
+under compaction. What does not add up to its manifest's checksum does not count.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from tidegate_common.bus.base import Bus, TopicPartition
+from tidegate_common.bus.beats import StageSnapshot
+from tidegate_common.engine import EngineState
+from tidegate_common.errors import TransientError
+from tidegate_common.events.message import Message
+from tidegate_common.events.topics import Topic
+
+FORMAT_VERSION = 1
+CHUNK_BYTES_MAX = 512 * 1024
+_LENGTH_BYTES = 8
+_POLL_SECONDS = 0.05
+LOAD_SECONDS_MAX = 60
+
+
+def encode_snapshot(snapshot: StageSnapshot) -> bytes:
+    """Return a snapshot as bytes: a JSON header, then the raw arrays."""
+    arrays = {
+        name: np.ascontiguousarray(array) for name, array in sorted(snapshot.engine.arrays.items())
+    }
+    header = {
+        "format_version": FORMAT_VERSION,
+        "run_spec": snapshot.run_spec,
+        "next_beat": snapshot.next_beat,
+        "finished_runs": list(snapshot.finished_runs),
+        "positions": [
+            [place.topic, place.partition, offset]
+            for place, offset in sorted(snapshot.positions.items())
+        ],
+        "journal": snapshot.journal,
+        "values": snapshot.engine.values,
+        "arrays": [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()],
+    }
+    text = json.dumps(header, separators=(",", ":"), allow_nan=True).encode()
+    return b"".join(
+        [
+            len(text).to_bytes(_LENGTH_BYTES, "little"),
+            text,
+            *(array.tobytes() for array in arrays.values()),
+        ],
+    )
+
+
+def decode_snapshot(data: bytes) -> StageSnapshot:
+    """Return the snapshot that `encode_snapshot` wrote.
+
+    Raises
+    ------
+    ValueError
+        If it is of another format version.
+    """
+    size = int.from_bytes(data[:_LENGTH_BYTES], "little")
+    start = _LENGTH_BYTES + size
+    header = json.loads(data[_LENGTH_BYTES:start])
+    if header["format_version"] != FORMAT_VERSION:
+        message = f"format_version must be {FORMAT_VERSION}, was {header['format_version']}"
+        raise ValueError(message)
+    arrays = {}
+    for name, dtype_text, shape in header["arrays"]:
+        dtype = np.dtype(dtype_text)
+        count = int(np.prod(shape))
+        # A copy, because engines write to their state.
+        arrays[name] = np.frombuffer(data, dtype, count, start).reshape(shape).copy()
+        start += count * dtype.itemsize
+    return StageSnapshot(
+        run_spec=header["run_spec"],
+        next_beat=header["next_beat"],
+        finished_runs=tuple(header["finished_runs"]),
+        positions={
+            TopicPartition(topic, partition): offset
+            for topic, partition, offset in header["positions"]
+        },
+        engine=EngineState(header["values"], arrays),
+        journal=header["journal"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    """What makes a set of chunks whole."""
+
+    key_set: int
+    chunk_count: int
+    size_bytes: int
+    sha256: str
+
+
+class SnapshotStore:
+    """Snapshots of one stage instance, on its own partition of the stage's topic."""
+
+    def __init__(self, bus: Bus, topic: Topic, partition: int) -> None:
+        self._bus = bus
+        self._topic = topic
+        self._partition = partition
+        self._next_set = 0
+
+    async def save(self, snapshot: StageSnapshot) -> int:
+        """Publish a snapshot; return its size in bytes, compressed."""
+        messages = self.messages(snapshot)
+        await self._bus.publish(messages)
+        return sum(len(message.value) for message in messages)
+
+    def messages(self, snapshot: StageSnapshot) -> list[Message]:
+        """Return the chunks and the manifest of a snapshot, to be published in this order."""
+        plain = encode_snapshot(snapshot)
+        packed = pa.compress(plain, codec="zstd", asbytes=True)
+        key_set, self._next_set = self._next_set, 1 - self._next_set
+        chunks = [
+            packed[start : start + CHUNK_BYTES_MAX]
+            for start in range(0, len(packed), CHUNK_BYTES_MAX)
+        ]
+        manifest = {
+            "key_set": key_set,
+            "chunk_count": len(chunks),
+            "size_bytes": len(plain),
+            "sha256": hashlib.sha256(packed).hexdigest(),
+        }
+        return [
+            *(
+                self._message(f"chunk/{key_set}/{number}", chunk)
+                for number, chunk in enumerate(chunks)
+            ),
+            self._message(f"manifest/{key_set}", json.dumps(manifest).encode()),
+        ]
+
+    async def load(self) -> StageSnapshot | None:
+        """Return the newest snapshot that is whole and of this format; None if there is none."""
+        place = TopicPartition(self._topic.name, self._partition)
+        end = (await self._bus.end_offsets([place]))[place]
+        if not end:
+            return None
+        reader = await self._bus.open_reader({place: 0})
+        messages: list[Message] = []
+        try:
+            async with asyncio.timeout(LOAD_SECONDS_MAX):
+                while not messages or messages[-1].offset < end - 1:
+                    messages.extend(await reader.poll(_POLL_SECONDS))
+        except TimeoutError as error:
+            read = messages[-1].offset + 1 if messages else 0
+            text = f"{place} ends at offset {end}, read to {read} in {LOAD_SECONDS_MAX} s"
+            raise TransientError(text) from error
+        finally:
+            await reader.close()
+        return self._newest(messages)
+
+    def _newest(self, messages: Iterable[Message]) -> StageSnapshot | None:
+        chunks: dict[str, bytes] = {}
+        # The last two sets are all that the keys can still hold.
+        candidates: deque[tuple[bytes, dict[str, bytes]]] = deque(maxlen=2)
+        for message in messages:
+            key = (message.key or b"").decode(errors="replace")
+            if key.startswith("manifest/"):
+                candidates.append((message.value, dict(chunks)))
+            else:
+                chunks[key] = message.value
+        for manifest, its_chunks in reversed(candidates):
+            found = _assemble(manifest, its_chunks)
+            if found:
+                self._next_set = 1 - found[1]
+                return found[0]
+        return None
+
+    def _message(self, key: str, value: bytes) -> Message:
+        return Message(self._topic.name, self._partition, value, key.encode())
+
+
+def _assemble(manifest_text: bytes, chunks: dict[str, bytes]) -> tuple[StageSnapshot, int] | None:
+    """Return the snapshot that a manifest names, and its key set; None if it does not count."""
+    try:
+        manifest = _Manifest(**json.loads(manifest_text))
+        packed = b"".join(
+            chunks[f"chunk/{manifest.key_set}/{number}"] for number in range(manifest.chunk_count)
+        )
+        if hashlib.sha256(packed).hexdigest() != manifest.sha256:
+            return None
+        plain = pa.decompress(packed, manifest.size_bytes, codec="zstd", asbytes=True)
+        return decode_snapshot(plain), manifest.key_set
+    except (ValueError, KeyError, TypeError, pa.ArrowException):
+        return None

@@ -1,0 +1,1 @@
+"""Frozen values of the trading domain: no I/O, no clock."""

@@ -1,0 +1,224 @@
+"""Closed vocabularies that travel on the wire.
+
+`IntEnum` members live in numpy columns, `StrEnum` members in JSON.
+"""
+
+from enum import IntEnum, StrEnum, unique
+
+
+@unique
+class Exchange(IntEnum):
+    """Venue of an instrument; the number is the millions digit of an instrument id."""
+
+    SH = 1
+    SZ = 2
+    BJ = 3
+
+
+@unique
+class Board(IntEnum):
+    """Listing segment, which decides limits and lots."""
+
+    UNKNOWN = 0
+    MAIN = 1
+    CHINEXT = 2
+    STAR = 3
+    BSE = 4
+
+
+@unique
+class LimitState(IntEnum):
+    """Whether a day has a price limit. UNKNOWN is never quietly a number."""
+
+    UNKNOWN = 0
+    LIMITED = 1
+    UNLIMITED = 2
+
+
+@unique
+class Phase(IntEnum):
+    """Trading phase of an instrument, as its feed or the session table says."""
+
+    CLOSED = 0
+    OPEN_CALL = 1
+    PAUSE = 2
+    CONTINUOUS = 3
+    LUNCH = 4
+    CLOSE_CALL = 5
+    HALTED = 6
+
+
+@unique
+class BeatKind(StrEnum):
+    """What a beat carries."""
+
+    OPEN = "open"
+    TICK = "tick"
+    BAR = "bar"
+    CLOSE = "close"
+
+
+@unique
+class RunMode(StrEnum):
+    """Whether a run reads history or the living market."""
+
+    REPLAY = "replay"
+    LIVE = "live"
+
+
+@unique
+class Side(StrEnum):
+    """Side of an order (FIX tag 54)."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+@unique
+class OrderType(StrEnum):
+    """Type of an order (FIX tag 40)."""
+
+    LIMIT = "limit"
+    MARKET = "market"
+
+
+@unique
+class TimeInForce(StrEnum):
+    """How long an order works (FIX tag 59)."""
+
+    DAY = "day"
+    IOC = "ioc"
+
+
+@unique
+class OrderStatus(StrEnum):
+    """State of an order (FIX tag 39)."""
+
+    PENDING_NEW = "pending_new"
+    NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Tell whether no further change can come."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED},
+)
+
+
+@unique
+class PriceSource(StrEnum):
+    """Where the price of a fill came from."""
+
+    LEVEL = "level"
+    QUEUE = "queue"
+    BAR_OPEN = "bar_open"
+    BAR = "bar"
+
+
+@unique
+class Liquidity(StrEnum):
+    """Whether a fill took liquidity or gave it."""
+
+    TAKER = "taker"
+    MAKER = "maker"
+
+
+@unique
+class Outcome(StrEnum):
+    """Verdict of risk on an intent."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+@unique
+class Layer(StrEnum):
+    """Check that decided: order validity, then the six layers, cheapest first."""
+
+    VALIDITY = "validity"
+    MARKET_HOURS = "market_hours"
+    POSITION_SIZE = "position_size"
+    DAILY_LOSS = "daily_loss"
+    DRAWDOWN = "drawdown"
+    SECTOR_CONCENTRATION = "sector_concentration"
+    LEVERAGE = "leverage"
+
+
+@unique
+class Reason(StrEnum):
+    """Why an intent was rejected; NONE for an accepted one."""
+
+    NONE = "none"
+    UNKNOWN_INSTRUMENT = "unknown_instrument"
+    UNKNOWN_ACCOUNT = "unknown_account"
+    UNKNOWN_SECTOR = "unknown_sector"
+    UNKNOWN_PRICE_LIMIT = "unknown_price_limit"
+    UNKNOWN_ORDER = "unknown_order"
+    DUPLICATE_REQUEST = "duplicate_request"
+    SUSPENDED = "suspended"
+    STALE_MARK = "stale_mark"
+    MISSING_MARK = "missing_mark"
+    BAD_PRICE_TICK = "bad_price_tick"
+    OUTSIDE_PRICE_LIMIT = "outside_price_limit"
+    BAD_LOT = "bad_lot"
+    NOT_SELLABLE = "not_sellable"
+    NOT_ENOUGH_CASH = "not_enough_cash"
+    ACCOUNT_HALTED = "account_halted"
+    ACCOUNT_REDUCING = "account_reducing"
+    MARKET_CLOSED = "market_closed"
+    POSITION_LIMIT = "position_limit"
+    DAILY_LOSS_LIMIT = "daily_loss_limit"
+    DRAWDOWN_LIMIT = "drawdown_limit"
+    SECTOR_LIMIT = "sector_limit"
+    LEVERAGE_LIMIT = "leverage_limit"
+
+
+@unique
+class Unit(StrEnum):
+    """Unit of a decision's observed value and limit."""
+
+    NONE = "none"
+    FEN = "fen"
+    BPS = "bps"
+    SHARES = "shares"
+    PRICE_E4 = "price_e4"
+    BEATS = "beats"
+
+
+@unique
+class AccountState(StrEnum):
+    """What an account may do."""
+
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    HALTED = "halted"
+
+
+@unique
+class CauseKind(StrEnum):
+    """What made risk look at an intent."""
+
+    SCORE = "score"
+    REQUEST = "request"
+
+
+@unique
+class OrderReason(StrEnum):
+    """Why the exchange moved an order to its state."""
+
+    NONE = "none"
+    DAY_ENDED = "day_ended"
+    IOC_REMAINDER = "ioc_remainder"
+    REQUESTED = "requested"
+    UNKNOWN_INSTRUMENT = "unknown_instrument"
+    SUSPENDED = "suspended"
+    OUTSIDE_PRICE_LIMIT = "outside_price_limit"
+    NOT_CANCELABLE = "not_cancelable"

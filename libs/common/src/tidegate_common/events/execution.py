@@ -1,0 +1,81 @@
+"""What the exchange answers: order states and fills."""
+
+from dataclasses import dataclass
+
+from tidegate_common.domain.enums import (
+    Liquidity,
+    OrderReason,
+    OrderStatus,
+    PriceSource,
+    Side,
+)
+from tidegate_common.domain.ids import AccountId, FillId, OrderId, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """New state of an order (FIX ExecutionReport); at most one an order and beat.
+
+    cumulative_shares, leaves_shares : filled so far and still working after this beat.
+    fee_fen : fees of the order so far.
+    """
+
+    order_id: OrderId
+    beat: int
+    account_id: AccountId
+    sequence: int
+    instrument: int
+    side: Side
+    status: OrderStatus
+    reason: OrderReason
+    cumulative_shares: int
+    leaves_shares: int
+    ts_event_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A trade of ours.
+
+    beat : when it was matched. order_beat, sequence : of the order that it fills.
+    Fees are what this fill adds to its order's fees, rounded to the fen per order and item.
+    """
+
+    fill_id: FillId
+    order_id: OrderId
+    decision_id: str
+    beat: int
+    account_id: AccountId
+    order_beat: int
+    sequence: int
+    instrument: int
+    side: Side
+    price_e4: int
+    quantity_shares: int
+    amount_fen: int
+    commission_fen: int
+    stamp_duty_fen: int
+    transfer_fee_fen: int
+    source: PriceSource
+    liquidity: Liquidity
+    ts_event_ns: int
+
+    @property
+    def fee_fen(self) -> int:
+        """All fees of the fill."""
+        return self.commission_fen + self.stamp_duty_fen + self.transfer_fee_fen
+
+
+@dataclass(frozen=True, slots=True)
+class FillBatch:
+    """What one shard tells one risk partition in one beat; often nothing.
+
+    updates, fills : sorted by (account_id, order beat, sequence), fills then by fill number.
+    """
+
+    run_id: RunId
+    beat: int
+    shard: int
+    risk_partition: int
+    updates: tuple[OrderUpdate, ...] = ()
+    fills: tuple[Fill, ...] = ()

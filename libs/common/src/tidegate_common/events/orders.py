@@ -1,0 +1,86 @@
+"""Orders on their way to the exchange, and what people ask risk to do."""
+
+from dataclasses import dataclass
+
+from tidegate_common.domain.enums import OrderType, Side, TimeInForce
+from tidegate_common.domain.ids import AccountId, DecisionId, OrderId, RequestId, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOrder:
+    """A new order (FIX NewOrderSingle), already passed by risk.
+
+    beat, account_id, sequence : its priority where orders of one beat meet.
+    price_e4 : limit price, 0 for a market order.
+    """
+
+    order_id: OrderId
+    decision_id: DecisionId
+    beat: int
+    account_id: AccountId
+    sequence: int
+    instrument: int
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price_e4: int
+    quantity_shares: int
+    ts_event_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """A cancel of a working order (FIX OrderCancelRequest)."""
+
+    order_id: OrderId
+    beat: int
+    account_id: AccountId
+    sequence: int
+    instrument: int
+    ts_event_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBatch:
+    """What one risk partition sends to one shard in one beat; often nothing.
+
+    Both tuples are sorted by (account_id, sequence).
+    """
+
+    run_id: RunId
+    beat: int
+    risk_partition: int
+    shard: int
+    submits: tuple[SubmitOrder, ...] = ()
+    cancels: tuple[CancelOrder, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """A person or a program asks for an order; risk decides."""
+
+    request_id: RequestId
+    account_id: AccountId
+    instrument: int
+    side: Side
+    order_type: OrderType
+    price_e4: int
+    quantity_shares: int
+    time_in_force: TimeInForce = TimeInForce.DAY
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """A person or a program asks to cancel a working order."""
+
+    request_id: RequestId
+    account_id: AccountId
+    order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEnvelope:
+    """One message of the request topic: exactly one of the two is set."""
+
+    order: OrderRequest | None = None
+    cancel: CancelRequest | None = None

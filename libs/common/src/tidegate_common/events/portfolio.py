@@ -1,0 +1,79 @@
+"""Portfolios: what an account holds and is worth."""
+
+from dataclasses import dataclass
+
+from tidegate_common.domain.enums import AccountState
+from tidegate_common.domain.ids import AccountId, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class PositionState:
+    """One holding.
+
+    sellable_shares : may be sold today (T+1), less what open sell orders hold.
+    cost_fen : what the holding cost, buy fees included.
+    """
+
+    instrument: int
+    quantity_shares: int
+    sellable_shares: int
+    cost_fen: int
+    mark_e4: int
+    value_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioState:
+    """An account's books after a beat.
+
+    cash_fen : all cash; frozen_fen of it is held for open buy orders and their fees.
+    day_pnl_fen : NAV less the day's opening NAV.
+    positions : sorted by instrument, none of zero quantity.
+    """
+
+    account_id: AccountId
+    beat: int
+    trade_date: int
+    ts_event_ns: int
+    state: AccountState
+    cash_fen: int
+    frozen_fen: int
+    nav_fen: int
+    opening_nav_fen: int
+    high_water_fen: int
+    day_pnl_fen: int
+    realised_pnl_fen: int
+    fees_fen: int
+    positions: tuple[PositionState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """An account's worth after a beat."""
+
+    account_id: AccountId
+    cash_fen: int
+    nav_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioBatch:
+    """Portfolios of one risk partition after one beat.
+
+    equity : every account of the partition, sorted by account_id.
+    portfolios : accounts whose books changed in the beat, and all of them at OPEN, CLOSE and the
+        run's last beat; sorted by account_id.
+    tick_count, score_count : quote or bar rows and scores that this beat carried, of all shards.
+    is_last : whether the run ends here.
+    """
+
+    run_id: RunId
+    beat: int
+    risk_partition: int
+    trade_date: int
+    ts_event_ns: int
+    tick_count: int
+    score_count: int
+    is_last: bool
+    equity: tuple[EquityPoint, ...] = ()
+    portfolios: tuple[PortfolioState, ...] = ()

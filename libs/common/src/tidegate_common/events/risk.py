@@ -1,0 +1,77 @@
+"""Risk's verdicts, and the journal of what is not a function of the inputs."""
+
+from dataclasses import dataclass
+
+from tidegate_common.domain.enums import CauseKind, Layer, OrderType, Outcome, Reason, Side, Unit
+from tidegate_common.domain.ids import AccountId, DecisionId, OrderId, RunId
+from tidegate_common.events.orders import RequestEnvelope
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why an order was (not) sent.
+
+    sequence : number of the decision in its account and beat, from 0.
+    layer, reason, observed, limit, unit : the check that decided; VALIDITY and NONE with zeros
+        when accepted.
+    cause_kind, cause : SCORE and the strategy's name with its score and the beat of the score,
+        or REQUEST and the request's id.
+    order_id : the order it made, "" when rejected.
+    """
+
+    decision_id: DecisionId
+    beat: int
+    account_id: AccountId
+    sequence: int
+    instrument: int
+    side: Side
+    order_type: OrderType
+    price_e4: int
+    quantity_shares: int
+    outcome: Outcome
+    layer: Layer
+    reason: Reason
+    observed: int
+    limit: int
+    unit: Unit
+    nav_fen: int
+    cause_kind: CauseKind
+    cause: str
+    score_e6: int
+    score_beat: int
+    order_id: OrderId | str
+    ts_event_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionBatch:
+    """Decisions of one risk partition in one beat, sorted by (account_id, sequence)."""
+
+    run_id: RunId
+    beat: int
+    risk_partition: int
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A span of beats, and the requests that enter at its first beat.
+
+    The entries of a run and partition form a chain: an entry counts only if `from_beat` is where
+    the run's chain ends so far, and `requests_from_offset` where the partition's does. So the
+    first entry for a beat wins, whoever wrote it, every beat is covered by exactly one, with or
+    without requests, and no request enters twice.
+
+    from_beat, to_beat : the span, half open.
+    requests_from_offset, requests_through_offset : the part of the request topic that enters with
+        this entry, half open.
+    requests : its requests in that order, without those that could not be decoded.
+    """
+
+    run_id: RunId
+    risk_partition: int
+    from_beat: int
+    to_beat: int
+    requests_from_offset: int
+    requests_through_offset: int
+    requests: tuple[RequestEnvelope, ...] = ()

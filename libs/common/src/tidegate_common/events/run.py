@@ -1,0 +1,147 @@
+"""What defines a run: its input, accounts, strategies, limits and costs.
+
+Same `RunSpec`, same input, same journal: the same outcome, byte for byte. The number of shards
+and of risk partitions is not part of it, because outcomes do not depend on them.
+"""
+
+from dataclasses import dataclass, field
+
+from tidegate_common.domain.enums import RunMode
+from tidegate_common.domain.ids import AccountId, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSpec:
+    """An account and the cash it starts with."""
+
+    account_id: AccountId
+    cash_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySpec:
+    """A strategy by name, with its parameters as written in `config/strategies`.
+
+    name : unique in the run.
+    kind : which strategy class, such as `ma_cross`.
+    """
+
+    name: str
+    kind: str
+    parameters: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ConstructionSpec:
+    """How scores become target positions, per account.
+
+    enter_score_e6 : a score at or above it asks for a long position.
+    exit_score_e6 : a score at or below it asks for none.
+    target_weight_bps : share of NAV that one position aims at.
+    cash_buffer_bps : share of NAV that stays in cash.
+    cooldown_beats : after an accepted order or a rejection in an instrument, an account waits
+        so many beats before the same strategy acts on it again.
+    order_type_price : a buy is priced at the best ask, a sell at the best bid (tick runs), or
+        at the last close moved by `price_offset_bps` against us (bar runs).
+    """
+
+    enter_score_e6: int = 300_000
+    exit_score_e6: int = -300_000
+    target_weight_bps: int = 1_000
+    cash_buffer_bps: int = 200
+    cooldown_beats: int = 20
+    price_offset_bps: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RiskLimits:
+    """Limits of the six layers; the same for every account of a run for now.
+
+    position_bps_max : value of one position / NAV.
+    daily_loss_bps_max : loss since the day's opening NAV / that NAV.
+    drawdown_bps_max : fall from the high-water mark / that mark.
+    sector_bps_max : value of one sector / NAV, open buy orders included.
+    leverage_bps_max : gross exposure with open buy orders / NAV.
+    stale_beats_max : a mark older than so many beats with no news of the instrument is stale
+        (tick runs only).
+    """
+
+    position_bps_max: int = 2_000
+    daily_loss_bps_max: int = 300
+    drawdown_bps_max: int = 1_000
+    sector_bps_max: int = 4_000
+    leverage_bps_max: int = 10_000
+    stale_beats_max: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CommissionSpec:
+    """The broker's contract; statutory fees come from the rule book by date.
+
+    rate_e6 : commission in millionths of turnover, handling and regulatory fees included.
+    minimum_fen : least commission of an order with a fill.
+    """
+
+    rate_e6: int = 250
+    minimum_fen: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSpec:
+    """How the simulated exchange treats our orders.
+
+    participation_bps_max : share of a beat's traded volume that our passive fills and bar
+        fills may take.
+    slippage_bps : against us, on bar fills only (a book needs none).
+    """
+
+    participation_bps_max: int = 1_000
+    slippage_bps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that a replay reads, identified by what is in it."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticSpec:
+    """A generated market: same values, same market."""
+
+    seed: int = 7
+    instrument_count: int = 20
+    day_count: int = 1
+    beats_per_day: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSpec:
+    """Where the beats come from: files, or a synthetic market when there are none.
+
+    day_count_max : replay at most so many trading days, 0 for all.
+    beat_interval_ms : length of a beat in a snapshot feed.
+    """
+
+    files: tuple[InputFile, ...] = ()
+    synthetic: SyntheticSpec | None = None
+    day_count_max: int = 0
+    beat_interval_ms: int = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """Everything that an outcome depends on, besides the input and the journal."""
+
+    run_id: RunId
+    accounts: tuple[AccountSpec, ...]
+    strategies: tuple[StrategySpec, ...]
+    feed: FeedSpec = FeedSpec()
+    mode: RunMode = RunMode.REPLAY
+    seed: int = 7
+    construction: ConstructionSpec = ConstructionSpec()
+    limits: RiskLimits = RiskLimits()
+    commission: CommissionSpec = CommissionSpec()
+    execution: ExecutionSpec = ExecutionSpec()

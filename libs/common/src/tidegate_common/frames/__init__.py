@@ -1,0 +1,1 @@
+"""Arrow frames: whole-market data in columns."""

@@ -1,0 +1,1 @@
+"""The A-share rule book: dated facts with sources."""

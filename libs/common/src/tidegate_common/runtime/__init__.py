@@ -1,0 +1,1 @@
+"""One bootstrap for every service."""

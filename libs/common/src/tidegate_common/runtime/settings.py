@@ -1,0 +1,151 @@
+"""Settings from the environment, read once.
+
+A service's own variables start with `TIDEGATE_<SERVICE>_`; what all services share (addresses,
+topology, logs) may be said once with `TIDEGATE_`. Nested fields are joined by `__`, as in
+`TIDEGATE_KAFKA__BOOTSTRAP_SERVERS`.
+"""
+
+import os
+from typing import ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from tidegate_common.bus.kafka import KafkaConfig
+from tidegate_common.errors import ConfigError
+
+SHARED_PREFIX = "TIDEGATE_"
+NESTED = "__"
+
+
+class KafkaSettings(BaseModel):
+    """How to reach Kafka."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port of a broker")
+    topic_prefix: str = Field("", description="put before every topic's name")
+    fetch_max_wait_ms: int = Field(100, ge=1, le=10_000, description="longest empty fetch, ms")
+    connect_timeout_seconds: float = Field(15.0, gt=0, description="longest wait at start, s")
+    security_protocol: str = Field("PLAINTEXT", description="PLAINTEXT, SSL, SASL_SSL, ...")
+    sasl_mechanism: str = Field("PLAIN", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+    sasl_username: str | None = Field(None, description="user, for SASL")
+    sasl_password: SecretStr | None = Field(None, description="password, for SASL")
+
+    def config(self) -> KafkaConfig:
+        """Return the bus's configuration."""
+        password = self.sasl_password.get_secret_value() if self.sasl_password else None
+        return KafkaConfig(
+            bootstrap_servers=self.bootstrap_servers,
+            topic_prefix=self.topic_prefix,
+            fetch_max_wait_ms=self.fetch_max_wait_ms,
+            connect_timeout_seconds=self.connect_timeout_seconds,
+            security_protocol=self.security_protocol,
+            sasl_mechanism=self.sasl_mechanism,
+            sasl_username=self.sasl_username,
+            sasl_password=password,
+        )
+
+
+class RedisSettings(BaseModel):
+    """How to reach Redis or Valkey."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="redis:// address")
+    key_prefix: str = Field("tidegate:", description="put before every key")
+    timeout_seconds: float = Field(0.5, gt=0, description="longest wait for an answer, s")
+
+
+class PostgresSettings(BaseModel):
+    """How to reach PostgreSQL."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr = Field(
+        SecretStr("postgresql://127.0.0.1:5432/tidegate"),
+        description="postgresql:// address",
+    )
+    timeout_seconds: float = Field(10.0, gt=0, description="longest wait for an answer, s")
+
+
+class ServiceSettings(BaseSettings):
+    """What every service is told."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_nested_delimiter=NESTED)
+    # Variables that the process is given for other programs of the platform.
+    shared_fields: ClassVar[frozenset[str]] = frozenset()
+
+    kafka: KafkaSettings = KafkaSettings()
+    shard_count: int = Field(1, ge=1, le=64, description="partitions of the tick topic")
+    risk_partition_count: int = Field(1, ge=1, le=64, description="partitions of the accounts")
+    http_host: str = Field("127.0.0.1", description="address of /livez, /readyz and /metrics")
+    http_port: int = Field(0, ge=0, le=65_535, description="its port; 0 takes a free one")
+    log_format: str = Field("console", pattern="^(json|console)$", description="json or console")
+    log_level: str = Field(
+        "info",
+        pattern="^(debug|info|warning|error)$",
+        description="least level",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the base class names it
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the service's own variables before the shared ones."""
+        shared = EnvSettingsSource(
+            settings_cls,
+            env_prefix=SHARED_PREFIX,
+            env_nested_delimiter=NESTED,
+        )
+        return init_settings, env_settings, shared, file_secret_settings
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def load_settings(settings_type: type[Settings]) -> Settings:
+    """Return the settings that the environment gives.
+
+    Raises
+    ------
+    ConfigError
+        If a value is not valid, or a variable with the service's prefix names no setting.
+    """
+    try:
+        settings = settings_type()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = NESTED.join(str(part) for part in problem["loc"]).upper()
+        found = problem.get("input")
+        message = f"setting {SHARED_PREFIX}{name}: {problem['msg']}, was {found!r}"
+        raise ConfigError(message) from error
+    _refuse_unknown(settings_type)
+    return settings
+
+
+def _refuse_unknown(settings_type: type[ServiceSettings]) -> None:
+    prefix = str(settings_type.model_config.get("env_prefix", ""))
+    if not prefix or prefix == SHARED_PREFIX:
+        return
+    known = {name.upper() for name in settings_type.model_fields}
+    for variable in sorted(os.environ):
+        if not variable.upper().startswith(prefix):
+            continue
+        field = variable.upper().removeprefix(prefix).split(NESTED)[0]
+        if field not in known:
+            message = (
+                f"setting {variable} is not known; known are: "
+                f"{', '.join(prefix + name for name in sorted(known))}"
+            )
+            raise ConfigError(message)

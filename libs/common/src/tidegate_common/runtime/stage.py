@@ -1,0 +1,227 @@
+"""The shell of a stage: reads, aligns, steps the engine, publishes, takes snapshots.
+
+Starting and recovering are one path: load the last snapshot, read again from its offsets, go on.
+What was published after the snapshot is published again, the same bytes; readers drop it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tidegate_common.bus.base import Bus, Reader, TopicPartition
+from tidegate_common.bus.beats import BeatResult, StageCore
+from tidegate_common.bus.snapshots import SnapshotStore
+from tidegate_common.codec import encode_event
+from tidegate_common.events.message import DeadLetter, Message
+from tidegate_common.runtime.logging import get_logger
+from tidegate_common.runtime.metrics import StageMetrics
+from tidegate_common.runtime.service import Service
+from tidegate_common.runtime.settings import Settings
+from tidegate_common.runtime.system_clock import SystemClock
+
+# A partition that is so far ahead of the others is not fetched until it is down to the second.
+BACKLOG_MAX = 512
+BACKLOG_RESUME = 128
+# Beats that may be published but not yet kept; bounds what a crash can make us say again.
+UNKEPT_BEATS_MAX = 64
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class StageHooks:
+    """What a stage does besides its beats; all are called on the event loop.
+
+    side_inputs : partitions that are no slots, with where to start and who takes their messages.
+    before_beat : called when a beat may be due, e.g. to write the journal.
+    after_beat : called with what a beat made.
+    """
+
+    side_inputs: Mapping[TopicPartition, Callable[[Message], None]] = field(default_factory=dict)
+    side_positions: Callable[[], Mapping[TopicPartition, int]] = dict
+    before_beat: Callable[[], Awaitable[None]] | None = None
+    after_beat: Callable[[BeatResult], None] | None = None
+
+
+class StageRunner:
+    """Runs one stage instance on a bus."""
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        core: StageCore,
+        snapshots: SnapshotStore,
+        metrics: StageMetrics,
+        snapshot_every_beats: int,
+        hooks: StageHooks | None = None,
+        reader_groups: Sequence[frozenset[str]] = (),
+    ) -> None:
+        self._bus = bus
+        self._core = core
+        self._snapshots = snapshots
+        self._metrics = metrics
+        self._snapshot_every = snapshot_every_beats
+        self._hooks = hooks or StageHooks()
+        self._groups = reader_groups
+        self._clock = SystemClock()
+        self._stage = core.processor.producer.rsplit("-", 1)[0]
+        self._wakeup = asyncio.Event()
+        self._unkept: deque[Awaitable[None]] = deque()
+        self._paused: set[TopicPartition] = set()
+        self._beats_since_snapshot = 0
+        self._log = get_logger().bind(stage=core.processor.producer)
+
+    async def recover(self) -> None:
+        """Take up the last snapshot, if there is one."""
+        snapshot = await self._snapshots.load()
+        if snapshot:
+            self._core.restore(snapshot)
+            run = self._core.run.run_id if self._core.run else None
+            self._log.info("stage_recovered", run=run, next_beat=snapshot.next_beat)
+        else:
+            self._log.info("stage_starts_from_nothing")
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Take beats until told to stop."""
+        positions = dict(self._core.positions()) | dict(self._hooks.side_positions())
+        readers = [await self._bus.open_reader(part) for part in self._split(positions)]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                pumps = [tasks.create_task(self._pump(reader)) for reader in readers]
+                stopper = tasks.create_task(self._wake_on(stopping))
+                await self._beats(stopping)
+                for task in (*pumps, stopper):
+                    task.cancel()
+            await self._settle(0)
+        except BaseExceptionGroup as group:
+            # The group has one cause: what a pump or the loop raised.
+            raise group.exceptions[0] from group
+        finally:
+            for reader in readers:
+                await reader.close()
+
+    def _split(self, positions: Mapping[TopicPartition, int]) -> list[dict[TopicPartition, int]]:
+        """Return the positions of each reader: one a group of topics, one for the rest."""
+        parts = [
+            {place: offset for place, offset in positions.items() if place.topic in group}
+            for group in self._groups
+        ]
+        grouped = frozenset().union(*self._groups)
+        parts.append({place: at for place, at in positions.items() if place.topic not in grouped})
+        return [part for part in parts if part]
+
+    async def _wake_on(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._wakeup.set()
+
+    async def _pump(self, reader: Reader) -> None:
+        """Hand what a reader brings to the core."""
+        mine: set[TopicPartition] = set()
+        while True:
+            messages = await reader.poll(_POLL_SECONDS)
+            for message in messages:
+                place = TopicPartition(message.topic, message.partition)
+                mine.add(place)
+                side = self._hooks.side_inputs.get(place)
+                if side:
+                    side(message)
+                else:
+                    self._core.receive(message)
+            if messages:
+                self._wakeup.set()
+            self._hold_back(reader, mine)
+
+    def _hold_back(self, reader: Reader, places: set[TopicPartition]) -> None:
+        backlog = self._core.backlog()
+        for place in places:
+            waiting = backlog.get(place, 0)
+            if place in self._paused and waiting <= BACKLOG_RESUME:
+                reader.resume([place])
+                self._paused.discard(place)
+            elif place not in self._paused and waiting >= BACKLOG_MAX:
+                reader.pause([place])
+                self._paused.add(place)
+
+    async def _beats(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            if self._hooks.before_beat:
+                await self._hooks.before_beat()
+            started = self._clock.monotonic_seconds()
+            result = self._core.advance()
+            if result is None:
+                await self._report_dead_letters()
+                await self._wakeup.wait()
+                self._wakeup.clear()
+                continue
+            self._metrics.beat_seconds.labels(self._stage).observe(
+                self._clock.monotonic_seconds() - started,
+            )
+            await self._publish(result)
+
+    async def _publish(self, result: BeatResult) -> None:
+        self._unkept.append(await self._bus.post(result.messages))
+        self._metrics.beats.labels(self._stage).inc()
+        self._metrics.beat_number.labels(self._stage).set(result.stamp.beat)
+        if self._hooks.after_beat:
+            self._hooks.after_beat(result)
+        await self._report_dead_letters()
+        await self._settle(UNKEPT_BEATS_MAX)
+        self._beats_since_snapshot += 1
+        if self._beats_since_snapshot >= self._snapshot_every or result.stamp.is_last:
+            await self._save_snapshot()
+        # Readers share the loop: let them run even when beats are plenty.
+        await asyncio.sleep(0)
+
+    async def _settle(self, allowed: int) -> None:
+        """Wait until at most so many beats are not kept yet."""
+        while len(self._unkept) > allowed:
+            await self._unkept.popleft()
+
+    async def _save_snapshot(self) -> None:
+        await self._settle(0)
+        size = await self._snapshots.save(self._core.snapshot())
+        self._beats_since_snapshot = 0
+        self._metrics.snapshots.labels(self._stage).inc()
+        self._metrics.snapshot_bytes.labels(self._stage).set(size)
+
+    async def _report_dead_letters(self) -> None:
+        letters = self._core.take_dead_letters()
+        if letters:
+            for letter in letters:
+                self._metrics.dead_letters.labels(self._stage, letter.topic).inc()
+                self._log.error(
+                    "message_put_aside",
+                    topic=letter.topic,
+                    partition=letter.partition,
+                    offset=letter.offset,
+                    reason=letter.reason,
+                )
+            await self._bus.publish([dead_letter_message(letter) for letter in letters])
+
+
+async def serve_stage(
+    service: Service[Settings],
+    bus: Bus,
+    runner: StageRunner,
+    core: StageCore,
+) -> None:
+    """Recover a stage, say that it is ready, and run it until the service is told to stop."""
+    service.health.status = lambda: {
+        "stage": core.processor.producer,
+        "run": core.run.run_id if core.run else None,
+        "next_beat": core.next_beat,
+    }
+    await runner.recover()
+    service.health.is_ready = True
+    try:
+        await runner.run(service.stopping)
+    finally:
+        service.health.is_ready = False
+        await bus.close()
+
+
+def dead_letter_message(letter: DeadLetter) -> Message:
+    """Return the message that keeps a dead letter; its key is the place of the bad one."""
+    key = f"{letter.partition}/{letter.offset}"
+    return Message(f"{letter.topic}.dlq", 0, encode_event(letter), key.encode())

@@ -1,0 +1,1 @@
+"""PostgreSQL, Redis and snapshots."""

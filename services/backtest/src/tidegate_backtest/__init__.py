@@ -1,0 +1,1 @@
+"""Composes the engines in process over archived data: the backtester."""

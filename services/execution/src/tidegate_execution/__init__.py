@@ -1,0 +1,1 @@
+"""Simulates the exchange: order matching against books and bars, with fees."""

@@ -1,0 +1,1 @@
+"""Adapts market feeds to beats: replay, live polling, synthetic exchange."""

@@ -1,0 +1,1 @@
+"""Holds the portfolios and gates every order through the rule book and six layers."""

@@ -1,0 +1,1 @@
+"""Keeps indicators in arrays and turns tick frames into scores."""
