@@ -4,6 +4,7 @@ The only module besides settings and HTTP where pydantic works. Encoding is dete
 in the order of the class, no spaces, so equal events are equal bytes.
 """
 
+import re
 from typing import TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,7 +14,10 @@ from tidegate_common.errors import ContractError
 Event = TypeVar("Event")
 
 _ERRORS_SHOWN_MAX = 3
-
+_INT64_END = 2**63
+_INT64_DIGITS = 19
+# A number of 19 digits or more where JSON has values: only such a one can be beyond 64 bits.
+_LONG_NUMBER = re.compile(rb"(?<=[:,\[\s])-?(\d{19,})")
 
 _ADAPTERS: dict[type, TypeAdapter[object]] = {}
 
@@ -36,8 +40,10 @@ def decode_event(event_type: type[Event], data: bytes | str) -> Event:
     Raises
     ------
     ContractError
-        If the bytes are not JSON or a field is missing or of a wrong type or value.
+        If the bytes are not JSON, a field is missing or of a wrong type or value, or a number does
+        not fit the 64 bits of an engine's array.
     """
+    _check_numbers(data.encode(errors="replace") if isinstance(data, str) else data)
     try:
         return cast("Event", _adapter(event_type).validate_json(data, strict=True))
     except ValidationError as error:
@@ -50,3 +56,11 @@ def decode_event(event_type: type[Event], data: bytes | str) -> Event:
         suffix = f"; and {more} more" if more > 0 else ""
         message = f"expected a {event_type.__name__} as JSON, found: {shown}{suffix}"
         raise ContractError(message) from error
+
+
+def _check_numbers(data: bytes) -> None:
+    for match in _LONG_NUMBER.finditer(data):
+        digits = match[1]
+        if len(digits) > _INT64_DIGITS or int(digits) >= _INT64_END:
+            message = f"expected numbers of 64 bits, found {match[0][:40].decode()}"
+            raise ContractError(message)

@@ -85,5 +85,13 @@ class Bus(Protocol):
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset that the next message of each partition will get."""
 
-    async def open_reader(self, positions: Mapping[TopicPartition, int]) -> Reader:
-        """Return a reader that starts at the given offsets (0 is the oldest kept)."""
+    async def open_reader(
+        self,
+        positions: Mapping[TopicPartition, int],
+        *,
+        is_urgent: bool = False,
+    ) -> Reader:
+        """Return a reader that starts at the given offsets (0 is the oldest kept).
+
+        is_urgent : a stage stands still until the next message comes: spend more on fetching.
+        """

@@ -3,19 +3,21 @@
 Rules
 -----
 - A beat is taken when every slot has its message for it (slots with lag: of the beat before).
-- Each slot's messages carry beats 0, 1, 2, ... of a run. A (producer, run, beat) that was seen is
-  a repeat and is dropped. A message ahead of its turn is put aside: it is foreign, or the log
-  lost one before it, and then the stage stands still for all to see rather than guess.
+- Each slot's messages carry beats 0, 1, 2, ... of a run; on a stripe, every so many beats. A
+  (producer, run, beat) that was seen is a repeat and is dropped. A message ahead of its turn is
+  put aside: it is foreign, or the log lost one before it, and then the stage stands still for all
+  to see rather than guess.
 - A message whose headers name its beat but whose value cannot be used stands for an empty one.
   One whose headers say nothing is put aside. Both become dead letters.
-- Runs follow one another. Beat 0 in a tick slot begins a run; a run that is cut off by the next
-  one's beat 0 is abandoned.
+- Runs follow one another. Beat 0 of it in every tick slot begins a run. A run that a tick slot
+  cuts off with the next one's beat 0 is abandoned; one that some tick slot never had is passed
+  over. What a slot says of a run after it went on to the next one is a repeat.
 """
 
 import base64
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tidegate_common.bus.base import TopicPartition
 from tidegate_common.bus.headers import origin_of, run_spec_of, stamp_of
@@ -26,12 +28,13 @@ from tidegate_common.engine import EngineState
 from tidegate_common.errors import ContractError, InvariantError
 from tidegate_common.events.message import DeadLetter, Message, Origin
 from tidegate_common.events.run import RunSpec
-from tidegate_common.events.topics import TICKS
+from tidegate_common.events.topics import STRIPED_TOPICS, TICKS, stripe_of
 from tidegate_common.frames.frame import BeatStamp
 
 # Enough to tell a repeat of an old run from a new run; ids are short.
 FINISHED_RUNS_MAX = 1_000
 DEAD_LETTER_BYTES_MAX = 64 * 1024
+DEAD_LETTER_REASON_CHARS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +75,44 @@ class _Arrival:
 
 @dataclass(slots=True)
 class _Lane:
-    """What has come on one slot."""
+    """What has come on one slot, or on one stripe of it.
+
+    first, step : the beats that come here: first, first + step, ...
+    last : run and beat of the newest message. left : runs that came before that one's.
+    """
 
     slot: Slot
+    place: TopicPartition
+    first: int = 0
+    step: int = 1
     queue: deque[_Arrival] = field(default_factory=deque)
     last: tuple[str, int] | None = None
+    left: deque[str] = field(default_factory=lambda: deque(maxlen=FINISHED_RUNS_MAX))
 
 
 class StageCore:
-    """The beat machine of one stage instance."""
+    """The beat machine of one stage instance.
 
-    def __init__(self, processor: Processor, journal: JournalFold | None = None) -> None:
+    Parameters
+    ----------
+    journal : what enters from outside, for a stage that has such inputs.
+    stripe_count : stripes of the deployment's striped topics.
+    """
+
+    def __init__(
+        self,
+        processor: Processor,
+        journal: JournalFold | None = None,
+        *,
+        stripe_count: int = 1,
+    ) -> None:
         self._processor = processor
         self._journal = journal
-        self._lanes = [_Lane(slot) for slot in processor.slots]
-        self._lane_of = {
-            (lane.slot.topic.name, lane.slot.partition, lane.slot.producer): lane
-            for lane in self._lanes
-        }
-        self._next_offset = {
-            TopicPartition(slot.topic.name, slot.partition): 0 for slot in processor.slots
-        }
+        self._stripe_count = stripe_count
+        self._slots = [_lanes_of(slot, stripe_count) for slot in processor.slots]
+        self._lanes = [lane for lanes in self._slots for lane in lanes]
+        self._lane_of = {(lane.place, lane.slot.producer): lane for lane in self._lanes}
+        self._next_offset = {lane.place: 0 for lane in self._lanes}
         self._spec_text = ""
         self._spec: RunSpec | None = None
         self._finished: deque[str] = deque(maxlen=FINISHED_RUNS_MAX)
@@ -123,7 +143,7 @@ class StageCore:
             if self._is_repeat(lane, origin):
                 self.repeat_count += 1
                 return
-            run_spec = _checked_run_spec(message) if stamp and origin.beat == 0 else ""
+            run_spec = _checked_run_spec(message, origin) if stamp and origin.beat == 0 else ""
         except ContractError as error:
             self._put_aside(message, str(error))
             return
@@ -132,23 +152,25 @@ class StageCore:
         except ContractError as error:
             self._put_aside(message, str(error))
             payload = None
+        if lane.last and lane.last[0] != origin.run_id:
+            lane.left.append(lane.last[0])
         lane.last = (origin.run_id, origin.beat)
         lane.queue.append(_Arrival(origin, message.offset, payload, stamp, run_spec))
 
     def advance(self) -> BeatResult | None:
         """Take the next beat if it is whole; None when something is still to come."""
-        self._begin_run_if_due()
+        self.begin_run_if_due()
         if self._spec is None or not self._is_whole():
             return None
         run_id, beat = self._spec.run_id, self.next_beat
         requests = self._journal.requests_at(run_id, beat) if self._journal else ()
         payloads: list[object | None] = []
         stamp: BeatStamp | None = None
-        for lane in self._lanes:
-            if beat < lane.slot.lag:
+        for slot, lanes in zip(self._processor.slots, self._slots, strict=True):
+            if beat < slot.lag:
                 payloads.append(None)
                 continue
-            arrival = lane.queue.popleft()
+            arrival = lanes[(beat - slot.lag) % len(lanes)].queue.popleft()
             payloads.append(arrival.payload)
             stamp = stamp or arrival.stamp
         if stamp is None:
@@ -159,8 +181,23 @@ class StageCore:
         if self._journal:
             self._journal.forget_before(run_id, self.next_beat)
         if stamp.is_last:
-            self._finish_run()
-        return BeatResult(stamp, messages)
+            self._close_run(run_id)
+        return BeatResult(stamp, [self._striped(message, beat) for message in messages])
+
+    def begin_run_if_due(self) -> None:
+        """Begin the next run once its beat 0 is in every tick slot; `advance` does so too."""
+        ticks = [lane.queue for lane in self._lanes if lane.slot.topic is TICKS]
+        while (run_id := self._cut_off_run(ticks)) is not None:
+            self._close_run(run_id)
+        if self._spec or not all(ticks):
+            return
+        heads = [queue[0] for queue in ticks]
+        if any(head.origin.run_id != heads[0].origin.run_id for head in heads):
+            # The run that one slot lacks shows as soon as the other slot goes on to the next.
+            return
+        self._spec_text = heads[0].run_spec
+        self._spec = decode_event(RunSpec, self._spec_text)
+        self._processor.start_run(self._spec)
 
     def needs_journal(self) -> bool:
         """Tell whether only the journal holds the next beat back."""
@@ -170,7 +207,7 @@ class StageCore:
         """Return how many messages of each partition wait for their beat."""
         counts = dict.fromkeys(self._next_offset, 0)
         for lane in self._lanes:
-            counts[TopicPartition(lane.slot.topic.name, lane.slot.partition)] += len(lane.queue)
+            counts[lane.place] += len(lane.queue)
         return counts
 
     def positions(self) -> dict[TopicPartition, int]:
@@ -178,8 +215,7 @@ class StageCore:
         positions = dict(self._next_offset)
         for lane in self._lanes:
             if lane.queue:
-                place = TopicPartition(lane.slot.topic.name, lane.slot.partition)
-                positions[place] = min(positions[place], lane.queue[0].offset)
+                positions[lane.place] = min(positions[lane.place], lane.queue[0].offset)
         return positions
 
     def take_dead_letters(self) -> list[DeadLetter]:
@@ -211,7 +247,10 @@ class StageCore:
         }
         for lane in self._lanes:
             lane.queue.clear()
+            lane.left.clear()
             before = snapshot.next_beat - lane.slot.lag - 1
+            # The newest beat of this stripe that is not after the newest taken.
+            before -= (before - lane.first) % lane.step
             lane.last = (self._spec.run_id, before) if self._spec and before >= 0 else None
         if self._spec:
             self._processor.restore(self._spec, snapshot.engine)
@@ -219,58 +258,54 @@ class StageCore:
             self._journal.restore(snapshot.journal)
 
     def _lane(self, message: Message, origin: Origin) -> _Lane:
-        lane = self._lane_of.get((message.topic, message.partition, origin.producer))
+        place = TopicPartition(message.topic, message.partition)
+        lane = self._lane_of.get((place, origin.producer))
         if lane is None:
-            known = sorted(
-                producer
-                for topic, partition, producer in self._lane_of
-                if (topic, partition) == (message.topic, message.partition)
-            )
+            known = sorted(producer for where, producer in self._lane_of if where == place)
             reason = f"ce_producer must be one of {', '.join(known)}, was {origin.producer}"
             raise ContractError(reason)
         return lane
 
     def _is_repeat(self, lane: _Lane, origin: Origin) -> bool:
-        if origin.run_id in self._finished:
+        if origin.run_id in self._finished or origin.run_id in lane.left:
             return True
-        run_id, last = lane.last or ("", -1)
-        if origin.run_id != run_id:
-            last = -1
-        if origin.beat <= last:
-            return True
-        if origin.beat > last + 1:
+        run_id, last = lane.last or ("", 0)
+        due = last + lane.step if origin.run_id == run_id else lane.first
+        if (origin.beat - due) % lane.step or origin.beat > due:
             text = (
-                f"expected beat {last + 1} of run {origin.run_id} from {origin.producer}, "
+                f"expected beat {due} of run {origin.run_id} from {origin.producer}, "
                 f"found beat {origin.beat}"
             )
             raise ContractError(text)
-        return False
+        return origin.beat < due
+
+    def _striped(self, message: Message, beat: int) -> Message:
+        topic = STRIPED_TOPICS.get(message.topic)
+        if topic is None or self._stripe_count == 1:
+            return message
+        stripe = stripe_of(topic, message.partition, beat, self._stripe_count)
+        return replace(message, partition=stripe)
 
     def _put_aside(self, message: Message, reason: str) -> None:
         self._dead_letters.append(dead_letter(message, self._processor.producer, reason))
 
-    def _begin_run_if_due(self) -> None:
-        current = self._spec.run_id if self._spec else None
-        for lane in self._lanes:
-            if lane.slot.topic is not TICKS or not lane.queue:
-                continue
-            head = lane.queue[0]
-            if head.origin.beat == 0 and head.origin.run_id != current:
-                if self._spec:
-                    self._finish_run()
-                self._spec = decode_event(RunSpec, head.run_spec)
-                self._spec_text = head.run_spec
-                self.next_beat = 0
-                self._processor.start_run(self._spec)
-                return
+    def _cut_off_run(self, ticks: Sequence[deque[_Arrival]]) -> str | None:
+        """Return the current run, or a run that is due, when it can never be whole."""
+        heads = {queue[0].origin.run_id for queue in ticks if queue}
+        if self._spec:
+            return self._spec.run_id if heads - {self._spec.run_id} else None
+        if len(heads) > 1:
+            for queue in filter(None, ticks):
+                run_id = queue[0].origin.run_id
+                if any(arrival.origin.run_id in heads - {run_id} for arrival in queue):
+                    return run_id
+        return None
 
-    def _finish_run(self) -> None:
-        assert self._spec is not None
-        run_id = self._spec.run_id
+    def _close_run(self, run_id: str) -> None:
         self._finished.append(run_id)
         self._spec, self._spec_text, self.next_beat = None, "", 0
         for lane in self._lanes:
-            while lane.queue and lane.queue[0].origin.run_id == run_id:
+            while lane.queue and lane.queue[0].origin.run_id in self._finished:
                 lane.queue.popleft()
         if self._journal:
             self._journal.forget_run(run_id)
@@ -285,32 +320,54 @@ class StageCore:
 
     def _has_all(self) -> bool:
         assert self._spec is not None
-        for lane in self._lanes:
-            wanted = self.next_beat - lane.slot.lag
+        for slot, lanes in zip(self._processor.slots, self._slots, strict=True):
+            wanted = self.next_beat - slot.lag
             if wanted < 0:
                 continue
-            if not lane.queue:
+            queue = lanes[wanted % len(lanes)].queue
+            if not queue:
                 return False
-            origin = lane.queue[0].origin
+            origin = queue[0].origin
             if origin.run_id != self._spec.run_id or origin.beat != wanted:
                 return False
         return True
 
 
-def _checked_run_spec(message: Message) -> str:
-    """Return the run's settings of a beat 0, once they are known to decode."""
+def _lanes_of(slot: Slot, stripe_count: int) -> list[_Lane]:
+    """Return the lanes of a slot: one, or one a stripe."""
+    step = stripe_count if slot.topic.is_striped else 1
+    return [
+        _Lane(
+            slot,
+            TopicPartition(slot.topic.name, stripe_of(slot.topic, slot.partition, first, step)),
+            first,
+            step,
+        )
+        for first in range(step)
+    ]
+
+
+def _checked_run_spec(message: Message, origin: Origin) -> str:
+    """Return the run's settings of a beat 0, once they are known to be that run's."""
     text = run_spec_of(message)
-    decode_event(RunSpec, text)
+    spec = decode_event(RunSpec, text)
+    if spec.run_id != origin.run_id:
+        reason = f"ce_runspec must be of run {origin.run_id}, was of {spec.run_id}"
+        raise ContractError(reason)
     return text
 
 
 def dead_letter(message: Message, stage: str, reason: str) -> DeadLetter:
-    """Return the dead letter of a message, its value cut at 64 KiB."""
+    """Return the dead letter of a message, its value cut at 64 KiB.
+
+    The reason may quote the message, so it is made one line of printable text.
+    """
+    line = " ".join(reason.split()).encode(errors="backslashreplace").decode()
     return DeadLetter(
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
         stage=stage,
-        reason=reason,
+        reason=line[:DEAD_LETTER_REASON_CHARS_MAX],
         value_base64=base64.b64encode(message.value[:DEAD_LETTER_BYTES_MAX]).decode(),
     )

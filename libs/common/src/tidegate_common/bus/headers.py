@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tidegate_common.domain.enums import BeatKind
-from tidegate_common.domain.ids import RunId
+from tidegate_common.domain.ids import RunId, is_run_id
 from tidegate_common.errors import ContractError
 from tidegate_common.events.message import Message, Origin
 from tidegate_common.events.topics import TICKS, Topic
@@ -12,6 +12,7 @@ from tidegate_common.frames.codec import encode_frame
 from tidegate_common.frames.frame import BeatStamp, Frame
 
 _SPEC_VERSION = b"1.0"
+_INT64_END = 2**63
 
 
 def beat_message(topic: Topic, partition: int, origin: Origin, value: bytes) -> Message:
@@ -75,8 +76,8 @@ def stamp_of(message: Message) -> BeatStamp:
             run_id=origin.run_id,
             beat=origin.beat,
             kind=BeatKind(headers["ce_kind"].decode()),
-            trade_date=int(headers["ce_tradedate"]),
-            ts_event_ns=int(headers["ce_tseventns"]),
+            trade_date=_whole(headers["ce_tradedate"]),
+            ts_event_ns=_whole(headers["ce_tseventns"]),
             is_last=headers["ce_islast"] == b"1",
         )
     except (KeyError, ValueError) as error:
@@ -100,7 +101,7 @@ def origin_of(message: Message) -> Origin:
     headers = dict(message.headers)
     try:
         run = headers["ce_run"].decode()
-        beat = int(headers["ce_beat"])
+        beat = _whole(headers["ce_beat"])
         producer = headers["ce_producer"].decode()
     except KeyError as error:
         found = ", ".join(sorted(headers)) or "none"
@@ -109,7 +110,15 @@ def origin_of(message: Message) -> Origin:
     except ValueError as error:
         reason = f"ce_beat must be a whole number, ce_run and ce_producer UTF-8 text: {error}"
         raise ContractError(reason) from error
-    if beat < 0:
-        reason = f"ce_beat must be >= 0, was {beat}"
+    if not is_run_id(run):
+        reason = f"ce_run must be a run's id, was {run!r:.80}"
         raise ContractError(reason)
     return Origin(RunId(run), beat, producer)
+
+
+def _whole(value: bytes) -> int:
+    number = int(value)
+    if not 0 <= number < _INT64_END:
+        message = f"a number must be >= 0 and fit 64 bits, was {value[:80]!r}"
+        raise ValueError(message)
+    return number

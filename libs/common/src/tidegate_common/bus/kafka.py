@@ -7,7 +7,7 @@ group: a stage's snapshot says where it reads on.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -30,14 +30,16 @@ class KafkaConfig:
     """How to reach Kafka.
 
     topic_prefix : put before every topic's name, so that deployments can share a broker.
-    fetch_max_wait_ms : how long the broker may hold an empty fetch. The embedded broker sleeps
-        half of it; a real one answers as soon as there is a message.
+    fetch_max_wait_ms, urgent_fetch_max_wait_ms : how long the broker may hold an empty fetch, of
+        most readers and of those that a stage stands still for. The embedded broker sleeps half of
+        it; a real one answers as soon as there is a message.
     connect_timeout_seconds : how long `start` waits for a broker.
     """
 
     bootstrap_servers: str
     topic_prefix: str = ""
     fetch_max_wait_ms: int = 100
+    urgent_fetch_max_wait_ms: int = 100
     connect_timeout_seconds: float = 15.0
     request_timeout_ms: int = 15_000
     security_protocol: str = "PLAINTEXT"
@@ -56,24 +58,26 @@ class KafkaBus:
 
     async def start(self) -> None:
         """Connect; raise ConfigError when no broker answers in time."""
-        producer = AIOKafkaProducer(
-            **self._connection(),
-            acks="all",
-            linger_ms=0,
-            max_batch_size=1,
-            max_request_size=2 * MESSAGE_BYTES_MAX,
-        )
+        config = self._config
+        producer: AIOKafkaProducer | None = None
         try:
-            async with asyncio.timeout(self._config.connect_timeout_seconds):
+            producer = self._new_producer()
+            async with asyncio.timeout(config.connect_timeout_seconds):
                 await _start_patiently(producer)
+            self._producer = producer
         except (TimeoutError, KafkaError) as error:
-            await producer.stop()
             message = (
-                f"no Kafka broker answers at {self._config.bootstrap_servers} "
-                f"(waited {self._config.connect_timeout_seconds:g} s)"
+                f"no Kafka broker answers at {config.bootstrap_servers} "
+                f"(waited {config.connect_timeout_seconds:g} s)"
             )
             raise ConfigError(message) from error
-        self._producer = producer
+        except ValueError as error:
+            message = f"the settings of Kafka at {config.bootstrap_servers} are wrong: {error}"
+            raise ConfigError(message) from error
+        finally:
+            # Also when a stop cancels the wait.
+            if producer and not self._producer:
+                await producer.stop()
 
     async def close(self) -> None:
         """Flush and let go of all connections."""
@@ -133,18 +137,19 @@ class KafkaBus:
                     value=message.value,
                     key=message.key,
                     partition=message.partition,
-                    headers=message.headers,
+                    # aiokafka's compiled half takes a list and nothing else.
+                    headers=list(message.headers),
                 )
                 for message in messages
             ]
         except (KafkaError, ValueError, AssertionError) as error:
             text = f"a message could not be handed to Kafka: {error}"
             raise TransientError(text) from error
-        return _all_kept(kept)
+        return _Kept(kept)
 
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset that the next message of each partition will get."""
-        consumer = self._consumer()
+        consumer = self._consumer(self._config.fetch_max_wait_ms)
         wanted = {self._kafka_partition(place): place for place in partitions}
         try:
             await consumer.start()
@@ -157,9 +162,16 @@ class KafkaBus:
             await consumer.stop()
         return {place: ends[partition] for partition, place in wanted.items()}
 
-    async def open_reader(self, positions: Mapping[TopicPartition, int]) -> Reader:
+    async def open_reader(
+        self,
+        positions: Mapping[TopicPartition, int],
+        *,
+        is_urgent: bool = False,
+    ) -> Reader:
         """Return a reader that starts at the given offsets."""
-        consumer = self._consumer()
+        config = self._config
+        wait_ms = config.urgent_fetch_max_wait_ms if is_urgent else config.fetch_max_wait_ms
+        consumer = self._consumer(wait_ms)
         try:
             await consumer.start()
             consumer.assign([self._kafka_partition(place) for place in positions])
@@ -173,14 +185,23 @@ class KafkaBus:
         self._readers.append(reader)
         return reader
 
-    def _consumer(self) -> AIOKafkaConsumer:
+    def _new_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **self._connection(),
+            acks="all",
+            linger_ms=0,
+            max_batch_size=1,
+            max_request_size=2 * MESSAGE_BYTES_MAX,
+        )
+
+    def _consumer(self, fetch_max_wait_ms: int) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
             **self._connection(),
             group_id=None,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             check_crcs=False,
-            fetch_max_wait_ms=self._config.fetch_max_wait_ms,
+            fetch_max_wait_ms=fetch_max_wait_ms,
             max_partition_fetch_bytes=2 * MESSAGE_BYTES_MAX,
         )
 
@@ -234,7 +255,8 @@ class _KafkaReader:
                 partition=record.partition,
                 value=record.value or b"",
                 key=record.key,
-                headers=tuple(record.headers),
+                # Kafka knows null headers; for us they are empty ones.
+                headers=tuple((name, value or b"") for name, value in record.headers),
                 offset=record.offset,
             )
             for records in batches.values()
@@ -284,10 +306,19 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[KafkaTopic]) -> None:
             raise TransientError(text)
 
 
-async def _all_kept(kept: list[asyncio.Future[object]]) -> None:
-    try:
-        for future in kept:
-            await future
-    except KafkaError as error:
-        text = f"Kafka did not keep a message: {error}"
-        raise TransientError(text) from error
+class _Kept(Awaitable[None]):
+    """Ends when messages are kept; who crashes before may leave it alone."""
+
+    def __init__(self, futures: list[asyncio.Future[object]]) -> None:
+        self._futures = futures
+
+    def __await__(self) -> Generator[object, None, None]:
+        return self._all().__await__()
+
+    async def _all(self) -> None:
+        try:
+            for future in self._futures:
+                await future
+        except KafkaError as error:
+            text = f"Kafka did not keep a message: {error}"
+            raise TransientError(text) from error

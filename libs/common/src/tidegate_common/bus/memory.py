@@ -1,6 +1,7 @@
 """A bus inside one process, for tests and for parity with the real one."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 
@@ -59,7 +60,12 @@ class MemoryBus:
         """Return the length of each partition."""
         return {partition: len(self._logs[partition]) for partition in partitions}
 
-    async def open_reader(self, positions: Mapping[TopicPartition, int]) -> Reader:
+    async def open_reader(
+        self,
+        positions: Mapping[TopicPartition, int],
+        *,
+        is_urgent: bool = False,  # noqa: ARG002  # messages are here at once anyway
+    ) -> Reader:
         """Return a reader that starts at the given offsets."""
         return _MemoryReader(self, dict(positions))
 
@@ -69,10 +75,9 @@ class MemoryBus:
 
     async def wait_for_growth(self, timeout_seconds: float) -> None:
         """Return when a message was published, or after the time is over."""
-        try:
-            await asyncio.wait_for(self._grown.wait(), timeout_seconds)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await self._grown.wait()
 
     def read(self, place: TopicPartition, offset: int) -> list[Message]:
         """Return some messages of a partition from an offset on."""

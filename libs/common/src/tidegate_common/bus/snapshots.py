@@ -24,6 +24,8 @@ from tidegate_common.events.topics import Topic
 
 FORMAT_VERSION = 1
 CHUNK_BYTES_MAX = 512 * 1024
+# A thousand times what the engines of a whole market hold; more is a broken manifest.
+SNAPSHOT_BYTES_MAX = 4 * 1024**3
 _LENGTH_BYTES = 8
 _POLL_SECONDS = 0.05
 LOAD_SECONDS_MAX = 60
@@ -31,9 +33,7 @@ LOAD_SECONDS_MAX = 60
 
 def encode_snapshot(snapshot: StageSnapshot) -> bytes:
     """Return a snapshot as bytes: a JSON header, then the raw arrays."""
-    arrays = {
-        name: np.ascontiguousarray(array) for name, array in sorted(snapshot.engine.arrays.items())
-    }
+    arrays = dict(sorted(snapshot.engine.arrays.items()))
     header = {
         "format_version": FORMAT_VERSION,
         "run_spec": snapshot.run_spec,
@@ -189,7 +189,9 @@ def _assemble(manifest_text: bytes, chunks: dict[str, bytes]) -> tuple[StageSnap
         )
         if hashlib.sha256(packed).hexdigest() != manifest.sha256:
             return None
+        if not 0 < manifest.size_bytes <= SNAPSHOT_BYTES_MAX:
+            return None
         plain = pa.decompress(packed, manifest.size_bytes, codec="zstd", asbytes=True)
         return decode_snapshot(plain), manifest.key_set
-    except (ValueError, KeyError, TypeError, pa.ArrowException):
+    except (ValueError, KeyError, TypeError, OSError, pa.ArrowException):
         return None

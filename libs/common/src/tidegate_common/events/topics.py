@@ -20,6 +20,8 @@ class Topic:
     name : without the deployment's prefix.
     value_type : name of the payload in `frames` or `events`.
     content_type : media type of the value.
+    is_striped : whether a deployment may spread each partition over several stripes, beat by
+        beat: see `stripe_of`.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Topic:
     content_type: str
     description: str
     is_compacted: bool = False
+    is_striped: bool = False
 
     @property
     def dead_letters(self) -> str:
@@ -59,6 +62,7 @@ ORDERS = Topic(
     "OrderBatch",
     _JSON,
     "One batch a risk partition, shard and beat, from risk.",
+    is_striped=True,
 )
 FILLS = Topic(
     "order.events.v1",
@@ -66,6 +70,7 @@ FILLS = Topic(
     "FillBatch",
     _JSON,
     "Order states and fills, one batch a shard, risk partition and beat, from execution.",
+    is_striped=True,
 )
 DECISIONS = Topic(
     "risk.decisions.v1",
@@ -134,16 +139,42 @@ TOPICS: tuple[Topic, ...] = (
     RISK_SNAPSHOTS,
 )
 
+STRIPED_TOPICS = {topic.name: topic for topic in TOPICS if topic.is_striped}
+
 # Kept outside TOPICS: nothing is ever dead-lettered from a dead-letter topic.
 DEAD_LETTER_PARTITIONS = 1
 
 
-def partition_count(topic: Topic, *, shard_count: int, risk_partition_count: int) -> int:
+def partition_count(
+    topic: Topic,
+    *,
+    shard_count: int,
+    risk_partition_count: int,
+    stripe_count: int = 1,
+) -> int:
     """Return how many partitions a topic has in a deployment."""
+    stripes = stripe_count if topic.is_striped else 1
     match topic.partitioned_by:
         case PartitionedBy.SHARD:
-            return shard_count
+            return shard_count * stripes
         case PartitionedBy.RISK_PARTITION:
-            return risk_partition_count
+            return risk_partition_count * stripes
         case PartitionedBy.ONE:
-            return 1
+            return stripes
+
+
+def stripe_of(topic: Topic, partition: int, beat: int, stripe_count: int) -> int:
+    """Return the partition of the bus that carries a beat of one of the topic's partitions.
+
+    Risk and execution wait for each other in every beat, so each beat is a fetch of its own. On a
+    broker whose fetches cost by the length of the partition (the embedded one), spreading the
+    beats over stripes keeps them short. On other brokers there is one stripe.
+    """
+    if not topic.is_striped:
+        return partition
+    return partition * stripe_count + beat % stripe_count
+
+
+def partition_of_stripe(topic: Topic, stripe: int, stripe_count: int) -> int:
+    """Return the topic's partition that a partition of the bus belongs to."""
+    return stripe // stripe_count if topic.is_striped else stripe

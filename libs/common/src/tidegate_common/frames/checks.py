@@ -51,6 +51,7 @@ def check_scores(batch: ScoreBatch) -> None:
     """Raise ContractError if scores are unsorted, repeated or of an unknown strategy."""
     if not len(batch):
         return
+    _check_range(batch.instrument)
     if batch.strategy.min() < 0 or batch.strategy.max() >= len(batch.strategies):
         message = (
             f"strategy must be in 0..{len(batch.strategies) - 1}, "
@@ -64,21 +65,26 @@ def check_scores(batch: ScoreBatch) -> None:
 
 
 def _check_instruments(instrument: Int64Array) -> None:
+    _check_range(instrument)
     steps = np.diff(instrument)
     if (steps <= 0).any():
         row = int(np.argmax(steps <= 0)) + 1
         _fail("instruments must be sorted, without repeats", instrument, row)
-    if len(instrument) and (instrument[0] < _INSTRUMENT_MIN or instrument[-1] >= _INSTRUMENT_END):
+
+
+def _check_range(instrument: Int64Array) -> None:
+    # First of all: differences of numbers in the range cannot overflow.
+    if (
+        len(instrument)
+        and not _INSTRUMENT_MIN <= instrument.min() <= instrument.max() < _INSTRUMENT_END
+    ):
         message = (
             "instrument must be exchange * 1000000 + code, exchange 1 to 3, "
-            f"was {instrument[0]}..{instrument[-1]}"
+            f"was {instrument.min()}..{instrument.max()}"
         )
         raise ContractError(message)
 
 
 def _fail(text: str, instrument: Int64Array, row: int) -> None:
-    number = int(instrument[row])
-    known = _INSTRUMENT_MIN <= number < _INSTRUMENT_END
-    symbol = format_symbol(number) if known else number
-    message = f"{text} (row {row}, instrument {symbol})"
+    message = f"{text} (row {row}, instrument {format_symbol(int(instrument[row]))})"
     raise ContractError(message)

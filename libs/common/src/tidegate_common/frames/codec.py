@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tidegate_common.domain.enums import BeatKind
-from tidegate_common.domain.ids import RunId
+from tidegate_common.domain.ids import RunId, is_run_id
 from tidegate_common.errors import ContractError
 from tidegate_common.frames.checks import check_rows, check_scores
 from tidegate_common.frames.frame import ROWS_OF_KIND, BeatStamp, Frame, FrameRows, ScoreBatch
@@ -25,6 +25,10 @@ _METADATA_KEY = b"tidegate"
 _COMPRESS_ROWS_MIN = 64
 _PLAIN = pa.ipc.IpcWriteOptions()
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
+
+# What pyarrow and json raise over bytes that are no such stream.
+_UNREADABLE = (pa.ArrowException, StopIteration, OSError, ValueError, KeyError, RecursionError)
+_INT64_END = 2**63
 
 _INT64 = pa.int64()
 _LEVELS = pa.list_(_INT64, LEVELS)
@@ -151,7 +155,7 @@ def _read(data: bytes) -> tuple[pa.RecordBatch, dict[str, object]]:
             batch = reader.read_next_batch()
             batch.validate(full=True)
         about = json.loads((batch.schema.metadata or {})[_METADATA_KEY])
-    except (pa.ArrowException, StopIteration, OSError, ValueError, KeyError) as error:
+    except _UNREADABLE as error:
         message = f"expected an Arrow IPC stream with tidegate metadata, found: {error!r}"[:300]
         raise ContractError(message) from error
     if not isinstance(about, dict) or about.get("schema_version") != SCHEMA_VERSION:
@@ -182,11 +186,12 @@ def _to_arrow(array: np.ndarray, arrow_type: pa.DataType) -> pa.Array:
 
 
 def _from_arrow(column: pa.Array) -> np.ndarray:
-    if column.null_count:
-        message = f"a column holds {column.null_count} nulls, expected none"
+    values = column.flatten() if column.type == _LEVELS else column
+    if column.null_count or values.null_count:
+        message = f"a column of {column.type} holds nulls, expected none"
         raise ContractError(message)
     if column.type == _LEVELS:
-        return cast("np.ndarray", column.flatten().to_numpy().reshape(-1, LEVELS))
+        return cast("np.ndarray", values.to_numpy().reshape(-1, LEVELS))
     if pa.types.is_string(column.type):
         return np.array(column.to_pylist(), dtype=np.object_)
     return cast("np.ndarray", column.to_numpy(zero_copy_only=not pa.types.is_boolean(column.type)))
@@ -194,8 +199,10 @@ def _from_arrow(column: pa.Array) -> np.ndarray:
 
 def _stamp(about: dict[str, object]) -> BeatStamp:
     run, kind, is_last = about.get("run"), about.get("kind"), about.get("is_last")
-    if not isinstance(run, str) or not isinstance(is_last, bool):
-        message = f"run must be a text and is_last true or false, were {run!r} and {is_last!r}"
+    if not isinstance(run, str) or not is_run_id(run) or not isinstance(is_last, bool):
+        message = (
+            f"run must be a run's id and is_last a boolean, were {run!r:.80} and {is_last!r:.80}"
+        )
         raise ContractError(message)
     try:
         beat_kind = BeatKind(str(kind))
@@ -214,7 +221,7 @@ def _stamp(about: dict[str, object]) -> BeatStamp:
 
 def _whole(about: dict[str, object], name: str) -> int:
     value = about.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        message = f"{name} must be a whole number >= 0, was {value!r}"
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _INT64_END:
+        message = f"{name} must be a whole number >= 0 of 64 bits, was {value!r:.80}"
         raise ContractError(message)
     return value

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import assert_never, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +129,8 @@ def empty_rows(kind: BeatKind) -> FrameRows:
         case BeatKind.BAR | BeatKind.CLOSE:
             zeros = np.zeros(0, np.int64)
             return BarRows(zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+        case _:
+            assert_never(kind)
 
 
 def empty_scores(stamp: BeatStamp, shard: int) -> ScoreBatch:

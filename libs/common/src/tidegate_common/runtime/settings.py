@@ -6,6 +6,7 @@ topology, logs) may be said once with `TIDEGATE_`. Nested fields are joined by `
 """
 
 import os
+from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -14,6 +15,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from tidegate_common.bus.kafka import KafkaConfig
@@ -31,6 +33,12 @@ class KafkaSettings(BaseModel):
     bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port of a broker")
     topic_prefix: str = Field("", description="put before every topic's name")
     fetch_max_wait_ms: int = Field(100, ge=1, le=10_000, description="longest empty fetch, ms")
+    urgent_fetch_max_wait_ms: int = Field(
+        100,
+        ge=1,
+        le=10_000,
+        description="the same where risk and execution wait for each other, ms",
+    )
     connect_timeout_seconds: float = Field(15.0, gt=0, description="longest wait at start, s")
     security_protocol: str = Field("PLAINTEXT", description="PLAINTEXT, SSL, SASL_SSL, ...")
     sasl_mechanism: str = Field("PLAIN", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
@@ -44,6 +52,7 @@ class KafkaSettings(BaseModel):
             bootstrap_servers=self.bootstrap_servers,
             topic_prefix=self.topic_prefix,
             fetch_max_wait_ms=self.fetch_max_wait_ms,
+            urgent_fetch_max_wait_ms=self.urgent_fetch_max_wait_ms,
             connect_timeout_seconds=self.connect_timeout_seconds,
             security_protocol=self.security_protocol,
             sasl_mechanism=self.sasl_mechanism,
@@ -84,6 +93,12 @@ class ServiceSettings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     shard_count: int = Field(1, ge=1, le=64, description="partitions of the tick topic")
     risk_partition_count: int = Field(1, ge=1, le=64, description="partitions of the accounts")
+    stripe_count: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="stripes of each partition of orders and fills; 16 on the embedded broker",
+    )
     http_host: str = Field("127.0.0.1", description="address of /livez, /readyz and /metrics")
     http_port: int = Field(0, ge=0, le=65_535, description="its port; 0 takes a free one")
     log_format: str = Field("console", pattern="^(json|console)$", description="json or console")
@@ -124,14 +139,27 @@ def load_settings(settings_type: type[Settings]) -> Settings:
     """
     try:
         settings = settings_type()
+    except SettingsError as error:
+        message = f"settings: {error}"
+        raise ConfigError(message) from error
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        name = NESTED.join(str(part) for part in problem["loc"]).upper()
-        found = problem.get("input")
-        message = f"setting {SHARED_PREFIX}{name}: {problem['msg']}, was {found!r}"
+        name = _variable(settings_type, [str(part) for part in problem["loc"]])
+        # The input of these two is all that was given, or a misspelt password.
+        is_quotable = problem["type"] not in {"missing", "extra_forbidden"}
+        found = f", was {problem['input']!r}" if is_quotable else ""
+        message = f"setting {name}: {problem['msg']}{found}"
         raise ConfigError(message) from error
     _refuse_unknown(settings_type)
     return settings
+
+
+def _variable(settings_type: type[ServiceSettings], path: Sequence[str]) -> str:
+    """Return the variable that gave a field: the service's own if it is set, else the shared."""
+    name = NESTED.join(path).upper()
+    own = str(settings_type.model_config.get("env_prefix", "")) + name
+    is_shared = path[0] in ServiceSettings.model_fields and own not in os.environ
+    return SHARED_PREFIX + name if is_shared else own
 
 
 def _refuse_unknown(settings_type: type[ServiceSettings]) -> None:
@@ -143,7 +171,9 @@ def _refuse_unknown(settings_type: type[ServiceSettings]) -> None:
         if not variable.upper().startswith(prefix):
             continue
         field = variable.upper().removeprefix(prefix).split(NESTED)[0]
-        if field not in known:
+        # TIDEGATE_RISK_PARTITION_COUNT is said to all services, not to risk alone.
+        shared = variable.upper().removeprefix(SHARED_PREFIX).split(NESTED)[0]
+        if field not in known and shared not in known:
             message = (
                 f"setting {variable} is not known; known are: "
                 f"{', '.join(prefix + name for name in sorted(known))}"

@@ -25,6 +25,9 @@ BACKLOG_MAX = 512
 BACKLOG_RESUME = 128
 # Beats that may be published but not yet kept; bounds what a crash can make us say again.
 UNKEPT_BEATS_MAX = 64
+# With so many messages waiting on each of a reader's partitions, it may look again a bit later.
+PLENTY = 16
+PLENTY_PAUSE_SECONDS = 0.02
 _POLL_SECONDS = 0.5
 
 
@@ -55,7 +58,7 @@ class StageRunner:
         metrics: StageMetrics,
         snapshot_every_beats: int,
         hooks: StageHooks | None = None,
-        reader_groups: Sequence[frozenset[str]] = (),
+        urgent_topics: frozenset[str] = frozenset(),
     ) -> None:
         self._bus = bus
         self._core = core
@@ -63,7 +66,7 @@ class StageRunner:
         self._metrics = metrics
         self._snapshot_every = snapshot_every_beats
         self._hooks = hooks or StageHooks()
-        self._groups = reader_groups
+        self._urgent_topics = urgent_topics
         self._clock = SystemClock()
         self._stage = core.processor.producer.rsplit("-", 1)[0]
         self._wakeup = asyncio.Event()
@@ -85,10 +88,13 @@ class StageRunner:
     async def run(self, stopping: asyncio.Event) -> None:
         """Take beats until told to stop."""
         positions = dict(self._core.positions()) | dict(self._hooks.side_positions())
-        readers = [await self._bus.open_reader(part) for part in self._split(positions)]
+        readers = [
+            await self._bus.open_reader(part, is_urgent=is_urgent)
+            for part, is_urgent in self._split(positions)
+        ]
         try:
             async with asyncio.TaskGroup() as tasks:
-                pumps = [tasks.create_task(self._pump(reader)) for reader in readers]
+                pumps = [tasks.create_task(self._pump(reader, stopping)) for reader in readers]
                 stopper = tasks.create_task(self._wake_on(stopping))
                 await self._beats(stopping)
                 for task in (*pumps, stopper):
@@ -101,24 +107,24 @@ class StageRunner:
             for reader in readers:
                 await reader.close()
 
-    def _split(self, positions: Mapping[TopicPartition, int]) -> list[dict[TopicPartition, int]]:
-        """Return the positions of each reader: one a group of topics, one for the rest."""
-        parts = [
-            {place: offset for place, offset in positions.items() if place.topic in group}
-            for group in self._groups
-        ]
-        grouped = frozenset().union(*self._groups)
-        parts.append({place: at for place, at in positions.items() if place.topic not in grouped})
-        return [part for part in parts if part]
+    def _split(
+        self,
+        positions: Mapping[TopicPartition, int],
+    ) -> list[tuple[dict[TopicPartition, int], bool]]:
+        """Return what each reader reads and whether it is urgent: one for each kind."""
+        parts: dict[bool, dict[TopicPartition, int]] = {}
+        for place, offset in positions.items():
+            parts.setdefault(place.topic in self._urgent_topics, {})[place] = offset
+        return [(part, is_urgent) for is_urgent, part in sorted(parts.items())]
 
     async def _wake_on(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
         self._wakeup.set()
 
-    async def _pump(self, reader: Reader) -> None:
+    async def _pump(self, reader: Reader, stopping: asyncio.Event) -> None:
         """Hand what a reader brings to the core."""
         mine: set[TopicPartition] = set()
-        while True:
+        while not stopping.is_set():
             messages = await reader.poll(_POLL_SECONDS)
             for message in messages:
                 place = TopicPartition(message.topic, message.partition)
@@ -131,6 +137,14 @@ class StageRunner:
             if messages:
                 self._wakeup.set()
             self._hold_back(reader, mine)
+            if self._has_plenty(mine):
+                # Fewer and larger fetches while there is work for a while.
+                await self._clock.sleep(PLENTY_PAUSE_SECONDS)
+
+    def _has_plenty(self, places: set[TopicPartition]) -> bool:
+        backlog = self._core.backlog()
+        slots = [backlog[place] for place in places if place in backlog]
+        return bool(slots) and min(slots) >= PLENTY
 
     def _hold_back(self, reader: Reader, places: set[TopicPartition]) -> None:
         backlog = self._core.backlog()
@@ -145,6 +159,8 @@ class StageRunner:
 
     async def _beats(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
+            # Before the hook: the journal's first entry must not wait for the next message.
+            self._core.begin_run_if_due()
             if self._hooks.before_beat:
                 await self._hooks.before_beat()
             started = self._clock.monotonic_seconds()
@@ -180,7 +196,10 @@ class StageRunner:
 
     async def _save_snapshot(self) -> None:
         await self._settle(0)
-        size = await self._snapshots.save(self._core.snapshot())
+        snapshot = self._core.snapshot()
+        # The snapshot is past what was put aside, so that must be told first.
+        await self._report_dead_letters()
+        size = await self._snapshots.save(snapshot)
         self._beats_since_snapshot = 0
         self._metrics.snapshots.labels(self._stage).inc()
         self._metrics.snapshot_bytes.labels(self._stage).set(size)
@@ -212,9 +231,9 @@ async def serve_stage(
         "run": core.run.run_id if core.run else None,
         "next_beat": core.next_beat,
     }
-    await runner.recover()
-    service.health.is_ready = True
     try:
+        await runner.recover()
+        service.health.is_ready = True
         await runner.run(service.stopping)
     finally:
         service.health.is_ready = False

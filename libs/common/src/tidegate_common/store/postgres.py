@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from tidegate_common.errors import ConfigError, TransientError
 
-Pool = asyncpg.Pool[asyncpg.Record]
-Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+# Texts, because the driver's classes take no parameters at run time.
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
+_OwnConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 COMMAND_TIMEOUT_SECONDS = 10.0
@@ -40,8 +45,6 @@ _CONFIG_ERRORS = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ClientConfigurationError,
-    asyncpg.UndefinedTableError,
-    asyncpg.UndefinedColumnError,
 )
 _TRANSIENT_ERRORS = (
     OSError,
@@ -52,6 +55,9 @@ _TRANSIENT_ERRORS = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.InterfaceError,
+    # Not migrated yet: the recorder does that when it starts.
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
 )
 
 
@@ -92,20 +98,16 @@ async def open_pool(
     ConfigError
         If the address is not one of PostgreSQL.
     """
-    with errors_translated(dsn):
-        try:
-            return await asyncpg.create_pool(
-                dsn,
-                # No connection is made yet: a gateway starts although the server is away.
-                min_size=0,
-                max_size=size_max,
-                timeout=CONNECT_TIMEOUT_SECONDS,
-                command_timeout=command_timeout_seconds,
-                server_settings={"application_name": f"tidegate-{service}", **(settings or {})},
-            )
-        except ValueError as error:
-            message = f"expected a postgresql:// address, found {_place(dsn)}: {error}"
-            raise ConfigError(message) from error
+    _check_address(dsn)
+    return await asyncpg.create_pool(
+        dsn,
+        # No connection is made yet: a gateway starts although the server is away.
+        min_size=0,
+        max_size=size_max,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        command_timeout=command_timeout_seconds,
+        server_settings={"application_name": f"tidegate-{service}", **(settings or {})},
+    )
 
 
 async def migrate(dsn: str, *, wait_seconds: float = STARTUP_WAIT_SECONDS) -> list[int]:
@@ -118,6 +120,7 @@ async def migrate(dsn: str, *, wait_seconds: float = STARTUP_WAIT_SECONDS) -> li
     ConfigError
         If there is no server within the wait, or the database was made by other migrations.
     """
+    _check_address(dsn)
     connection = await _connect(dsn, wait_seconds)
     try:
         with errors_translated(dsn):
@@ -157,7 +160,7 @@ def errors_translated(where: str = "PostgreSQL") -> Iterator[None]:
         raise TransientError(message) from error
 
 
-async def _connect(dsn: str, wait_seconds: float) -> asyncpg.Connection[asyncpg.Record]:
+async def _connect(dsn: str, wait_seconds: float) -> _OwnConnection:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
     while True:
@@ -168,9 +171,6 @@ async def _connect(dsn: str, wait_seconds: float) -> asyncpg.Connection[asyncpg.
                     timeout=CONNECT_TIMEOUT_SECONDS,
                     command_timeout=_MIGRATION_TIMEOUT_SECONDS,
                 )
-        except ValueError as error:
-            message = f"expected a postgresql:// address, found {_place(dsn)}: {error}"
-            raise ConfigError(message) from error
         except TransientError as error:
             if loop.time() >= deadline:
                 message = (
@@ -182,7 +182,7 @@ async def _connect(dsn: str, wait_seconds: float) -> asyncpg.Connection[asyncpg.
 
 
 async def _apply_missing(
-    connection: asyncpg.Connection[asyncpg.Record],
+    connection: _OwnConnection,
     migrations: list[Migration],
 ) -> list[int]:
     await connection.execute(_CREATE_VERSIONS)
@@ -217,6 +217,18 @@ def _check_applied(applied: dict[int, str], migrations: list[Migration]) -> None
                 f"found {known[version][:12]}: the database belongs to another program"
             )
             raise ConfigError(message)
+
+
+def _check_address(dsn: str) -> None:
+    """Raise ConfigError if an address is not one of PostgreSQL; a pool would notice late."""
+    try:
+        parts = urlsplit(dsn)
+        is_address = parts.scheme in {"postgresql", "postgres"} and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        message = f"expected postgresql://user@host:port/database, found {_place(dsn)}"
+        raise ConfigError(message)
 
 
 def _place(dsn: str) -> str:

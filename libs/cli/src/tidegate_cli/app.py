@@ -1,0 +1,270 @@
+"""The commands of `tidegate`."""
+
+from dataclasses import asdict
+from functools import partial
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tidegate_cli import options as opt
+from tidegate_cli.compose import (
+    CASH_DEFAULT,
+    INSTRUMENTS_DEFAULT,
+    SEED_DEFAULT,
+    RunOptions,
+    compose_run,
+    parse_log_level,
+    parse_speed,
+)
+from tidegate_cli.interruption import run_interruptible
+from tidegate_cli.output import print_json, print_summary
+from tidegate_cli.screen import Screen
+from tidegate_cli.settings import CliSettings
+from tidegate_common.errors import TidegateError
+from tidegate_common.runtime.settings import load_settings
+from tidegate_common.runtime.system_clock import SystemClock
+
+app = typer.Typer(
+    name="tidegate",
+    help="Tidegate: a streaming A-share trading platform.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class StackNotRunningError(TidegateError):
+    """There is no stack to ask."""
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001  # Typer's callback
+    if value:
+        typer.echo(f"tidegate {version('tidegate-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    *,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Tidegate: a streaming A-share trading platform."""
+
+
+@app.command()
+def up(
+    *,
+    replay: opt.Replay = None,
+    speed: opt.Speed = "max",
+    days: opt.Days = 0,
+    instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
+    seed: opt.Seed = SEED_DEFAULT,
+    strategy: opt.Strategy = None,
+    cash: opt.Cash = CASH_DEFAULT,
+    accounts: opt.Accounts = 1,
+    limits: opt.Limits = "default",
+    run_id: opt.RunIdOption = "",
+    config_dir: opt.ConfigDir = None,
+    data_dir: opt.DataDir = opt.DATA_DIR_DEFAULT,
+    shards: opt.Shards = 1,
+    risk_partitions: opt.RiskPartitions = 1,
+    gateway_port: opt.GatewayPort = None,
+    log_level: opt.LogLevel = "info",
+    exit_when_done: opt.ExitWhenDone = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Run the whole platform on this machine, fed by files or by a synthetic market."""
+    from tidegate_cli.services import Topology
+    from tidegate_cli.stack import LocalStack, StackOptions, run_stack
+
+    clock = SystemClock()
+    run = RunOptions(
+        files=tuple(replay or ()),
+        strategies=tuple(strategy or ()),
+        cash=cash,
+        accounts=accounts,
+        seed=seed,
+        days=days,
+        instruments=instruments,
+        limits=limits,
+        run_id=run_id,
+        config_dir=config_dir,
+    )
+    how = StackOptions(
+        data_dir=data_dir,
+        topology=Topology(shards, risk_partitions),
+        speed=parse_speed(speed),
+        gateway_port=gateway_port,
+        log_level=parse_log_level(log_level),
+    )
+    stack = LocalStack(
+        compose_run(run, clock),
+        how,
+        settings=load_settings(CliSettings),
+        clock=clock,
+        screen=Screen(clock),
+    )
+    show = partial(print_summary, as_json=as_json)
+    run_interruptible(run_stack(stack, show=show, is_exiting=exit_when_done))
+
+
+@app.command()
+def backtest(
+    *,
+    data: opt.Data = None,
+    days: opt.Days = 0,
+    instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
+    seed: opt.Seed = SEED_DEFAULT,
+    strategy: opt.Strategy = None,
+    cash: opt.Cash = CASH_DEFAULT,
+    accounts: opt.Accounts = 1,
+    limits: opt.Limits = "default",
+    run_id: opt.RunIdOption = "",
+    config_dir: opt.ConfigDir = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Run the same engines over the same input in this process, without a bus."""
+    from tidegate_cli.backtesting import backtest as run_backtest
+
+    clock = SystemClock()
+    run = RunOptions(
+        files=tuple(data or ()),
+        strategies=tuple(strategy or ()),
+        cash=cash,
+        accounts=accounts,
+        seed=seed,
+        days=days,
+        instruments=instruments,
+        limits=limits,
+        run_id=run_id,
+        config_dir=config_dir,
+    )
+    print_summary(run_backtest(compose_run(run, clock), clock), as_json=as_json)
+
+
+@app.command()
+def verify(
+    *,
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="A recorded run, or latest.")],
+    postgres_url: opt.PostgresUrl = None,
+    data_dir: opt.DataDir = opt.DATA_DIR_DEFAULT,
+    as_json: opt.Json = False,
+) -> None:
+    """Compare a recorded run with the in-process loop, byte for byte."""
+    from tidegate_cli.recordings import open_recordings
+    from tidegate_cli.verify import CONNECTIONS_MAX, Verdict, verify_run
+
+    async def work() -> Verdict:
+        async with open_recordings(
+            postgres_url,
+            data_dir=data_dir,
+            settings=load_settings(CliSettings),
+            connections_max=CONNECTIONS_MAX,
+        ) as pool:
+            return await verify_run(pool, run_id)
+
+    verdict = run_interruptible(work())
+    if as_json:
+        print_json(asdict(verdict))
+    else:
+        typer.echo(str(verdict))
+    if verdict.difference is not None:
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    *,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="See --list.")] = None,
+    is_listing: Annotated[bool, typer.Option("--list", help="List the benches and exit.")] = False,
+    repeats: Annotated[int, typer.Option("--repeats", min=0, help="0: the bench's own.")] = 0,
+    data: opt.Data = None,
+    days: opt.Days = 0,
+    config_dir: opt.ConfigDir = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Measure something several times and report the medians."""
+    from tidegate_cli.bench import BENCHES, BenchOptions, find_bench, report_json, report_table
+    from tidegate_cli.bench.frame import describe_machine
+
+    if is_listing or name is None:
+        for each in BENCHES:
+            typer.echo(f"{each.name:<10} {each.description}")
+        return
+    machine = describe_machine()
+    options = BenchOptions(SystemClock(), repeats, tuple(data or ()), days, config_dir)
+    report = find_bench(name).run(options)
+    if as_json:
+        print_json(report_json(report, machine))
+    else:
+        Console().print(report_table(report))
+
+
+@app.command()
+def status(
+    *,
+    data_dir: opt.DataDir = opt.DATA_DIR_DEFAULT,
+    as_json: opt.Json = False,
+) -> None:
+    """Show what runs in a data directory."""
+    from tidegate_cli.stack_file import read_stack_file
+    from tidegate_cli.status import ask_services, status_table
+
+    stack = read_stack_file(data_dir)
+    if stack is None:
+        message = f"no stack runs in {data_dir}"
+        raise StackNotRunningError(message)
+    statuses = run_interruptible(ask_services(stack))
+    if as_json:
+        entries = {name: asdict(entry) for name, entry in stack.services.items()}
+        services = {name: {**entry, "status": statuses[name]} for name, entry in entries.items()}
+        print_json({"run_id": stack.run_id, "urls": stack.urls, "services": services})
+    else:
+        Console().print(status_table(stack, statuses))
+
+
+@app.command()
+def migrate(*, postgres_url: opt.PostgresUrl = None) -> None:
+    """Bring the tables of a real PostgreSQL up to date."""
+    from tidegate_common.store.postgres import migrate as run_migrations
+
+    settings = load_settings(CliSettings)
+    url = postgres_url or settings.postgres.url.get_secret_value()
+    applied = run_interruptible(run_migrations(url))
+    typer.echo(f"applied {', '.join(f'{each:04d}' for each in applied) or 'nothing new'}")
+
+
+topics_app = typer.Typer(help="The topics of a real Kafka.", no_args_is_help=True)
+app.add_typer(topics_app, name="topics")
+
+
+@topics_app.callback()
+def topics_options() -> None:
+    """Work on the topics of a real Kafka."""
+
+
+@topics_app.command("create")
+def topics_create(
+    *,
+    shards: opt.Shards | None = None,
+    risk_partitions: opt.RiskPartitions | None = None,
+) -> None:
+    """Create every topic with its partitions, and its dead letters."""
+    from tidegate_cli.services import Topology
+    from tidegate_cli.topics import create_topics
+
+    settings = load_settings(CliSettings)
+    topology = Topology(
+        shards or settings.shard_count,
+        risk_partitions or settings.risk_partition_count,
+        settings.stripe_count,
+    )
+    count = run_interruptible(create_topics(settings.kafka.config(), topology))
+    typer.echo(f"{count} topics are there")

@@ -1,0 +1,23 @@
+"""`tidegate backtest`: the three-line loop over a feed, in this process."""
+
+from tidegate_backtest.loop import run_loop
+from tidegate_backtest.summary import summarise
+from tidegate_common.clock import Clock
+from tidegate_common.events.outcome import RunSummary
+from tidegate_common.events.run import RunSpec
+from tidegate_ingest.adapters.feed import open_feed
+
+
+def backtest(spec: RunSpec, clock: Clock) -> RunSummary:
+    """Return what a run comes to without a bus.
+
+    Raises
+    ------
+    ConfigError
+        If a file of the spec cannot be read, or is not the one that was described.
+    """
+    feed = open_feed(spec)
+    frames = feed.frames()
+    started = clock.monotonic_seconds()
+    beats = run_loop(spec, frames)
+    return summarise(spec, beats, lambda: clock.monotonic_seconds() - started)

@@ -1,0 +1,213 @@
+"""Options into a `RunSpec`: the one place where a run is defined."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+
+from tidegate_cli.limits import load_limits
+from tidegate_common.clock import Clock
+from tidegate_common.codec import encode_event
+from tidegate_common.domain.ids import AccountId, RunId, is_run_id
+from tidegate_common.domain.units import FEN_PER_YUAN
+from tidegate_common.errors import ConfigError
+from tidegate_common.events.run import (
+    AccountSpec,
+    FeedSpec,
+    InputFile,
+    RunSpec,
+    StrategySpec,
+    SyntheticSpec,
+)
+from tidegate_ingest.adapters.feed import describe_files
+from tidegate_ingest.adapters.szse_sse_snapshots import SNAPSHOT_LAYOUTS
+from tidegate_ingest.adapters.tables import column_names
+from tidegate_signals.adapters.strategy_files import load_strategy
+
+# A lot of the dearest share (600519) is about 180,000 CNY, and a position aims at a tenth of NAV.
+CASH_DEFAULT: Final = "5000000"
+SEED_DEFAULT: Final = 7
+INSTRUMENTS_DEFAULT: Final = 20
+ACCOUNTS_MAX: Final = 999
+DAYS_MAX: Final = 10_000
+# A trillion CNY: sums of a thousand such accounts are still far from the end of an int64 in fen.
+CASH_MAX: Final = Decimal(10) ** 12
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+STRATEGY_OF_QUOTES: Final = "book_imbalance"
+STRATEGY_OF_BARS: Final = "ma_cross"
+
+_SEED_MAX: Final = 2**63 - 1
+_RUN_ID_HASH_DIGITS: Final = 4
+# The market's time, as everywhere in the platform; China has had no summer time since 1991.
+_SHANGHAI: Final = timezone(timedelta(hours=8))
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the user asks for; see `tidegate up --help`.
+
+    files : none stands for a synthetic market of `instruments`.
+    cash : CNY per account, as text.
+    days : at most so many trading days; 0 for all of the files, or one synthetic day.
+    run_id : "" for one made of the clock and the spec.
+    """
+
+    files: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    cash: str = CASH_DEFAULT
+    accounts: int = 1
+    seed: int = SEED_DEFAULT
+    days: int = 0
+    instruments: int = INSTRUMENTS_DEFAULT
+    limits: str = "default"
+    run_id: str = ""
+    config_dir: Path | None = None
+
+
+def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
+    """Return the settings of the run that the options ask for.
+
+    Raises
+    ------
+    ConfigError
+        If an option, a file that it names or the configuration directory is wrong.
+    """
+    config_dir = find_config_dir(options.config_dir)
+    _check_range("--seed", options.seed, 0, _SEED_MAX)
+    _check_range("--days", options.days, 0, DAYS_MAX)
+    limits = load_limits(options.limits, config_dir / "limits")
+    feed = _feed(options)
+    spec = RunSpec(
+        run_id=RunId(""),
+        accounts=_accounts(options.accounts, parse_cash(options.cash)),
+        strategies=_strategies(options, feed, config_dir / "strategies"),
+        feed=feed,
+        seed=options.seed,
+        construction=limits.construction,
+        limits=limits.limits,
+        commission=limits.commission,
+        execution=limits.execution,
+    )
+    return replace(spec, run_id=_run_id(options.run_id, spec, clock))
+
+
+def find_config_dir(chosen: Path | None) -> Path:
+    """Return the directory with `strategies/` and `limits/`: the chosen one, or the checkout's.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    if chosen is not None:
+        if chosen.is_dir():
+            return chosen
+        message = f"config directory {chosen} does not exist"
+        raise ConfigError(message)
+    # From libs/cli/src/tidegate_cli/compose.py four folders up.
+    checkout = Path(__file__).resolve().parents[4] / "config"
+    if checkout.is_dir():
+        return checkout
+    message = "there is no config directory: name one with --config-dir or TIDEGATE_CONFIG_DIR"
+    raise ConfigError(message)
+
+
+def parse_cash(text: str) -> int:
+    """Return an amount in CNY as fen.
+
+    Raises
+    ------
+    ConfigError
+        If it is no positive amount of whole fen.
+    """
+    try:
+        yuan = Decimal(text.replace(",", "").replace("_", ""))
+    except InvalidOperation:
+        yuan = Decimal("NaN")
+    is_amount = yuan.is_finite() and 0 < yuan <= CASH_MAX
+    if not is_amount or yuan * FEN_PER_YUAN != int(yuan * FEN_PER_YUAN):
+        message = f"--cash must be CNY with at most two decimals, up to {CASH_MAX:,}, was {text!r}"
+        raise ConfigError(message)
+    return int(yuan * FEN_PER_YUAN)
+
+
+def parse_speed(text: str) -> str:
+    """Return a speed as ingest takes it: `max`, or market seconds per second such as `60x`."""
+    if re.fullmatch(r"max|[1-9][0-9]{0,5}x", text):
+        return text
+    message = f"--speed must be max or a number and x such as 60x, was {text!r}"
+    raise ConfigError(message)
+
+
+def parse_log_level(text: str) -> str:
+    """Return a log level as services take it."""
+    if text in LOG_LEVELS:
+        return text
+    message = f"--log-level must be one of {', '.join(LOG_LEVELS)}, was {text!r}"
+    raise ConfigError(message)
+
+
+def _accounts(count: int, cash_fen: int) -> tuple[AccountSpec, ...]:
+    _check_range("--accounts", count, 1, ACCOUNTS_MAX)
+    return tuple(
+        AccountSpec(AccountId(f"A{number:03d}"), cash_fen) for number in range(1, count + 1)
+    )
+
+
+def _feed(options: RunOptions) -> FeedSpec:
+    if not options.files:
+        market = SyntheticSpec(
+            seed=options.seed,
+            instrument_count=options.instruments,
+            day_count=options.days or 1,
+        )
+        return FeedSpec(synthetic=market)
+    # Absolute, so that every process of the stack and a later `verify` find them.
+    paths = [Path(name).absolute() for name in options.files]
+    return FeedSpec(files=describe_files(paths), day_count_max=options.days)
+
+
+def _strategies(
+    options: RunOptions,
+    feed: FeedSpec,
+    directory: Path,
+) -> tuple[StrategySpec, ...]:
+    default = STRATEGY_OF_BARS if _is_bars(feed.files) else STRATEGY_OF_QUOTES
+    names = options.strategies or (default,)
+    strategies = tuple(load_strategy(name, directory) for name in names)
+    seen: set[str] = set()
+    for strategy in strategies:
+        if strategy.name in seen:
+            message = f"--strategy: each strategy may be given once, found {strategy.name} twice"
+            raise ConfigError(message)
+        seen.add(strategy.name)
+    return strategies
+
+
+def _is_bars(files: Sequence[InputFile]) -> bool:
+    """Tell whether described files hold bars; they are all of one kind."""
+    if not files:
+        return False
+    found = column_names(Path(files[0].path))
+    return all(layout.missing(found) for layout in SNAPSHOT_LAYOUTS)
+
+
+def _run_id(chosen: str, spec: RunSpec, clock: Clock) -> RunId:
+    if chosen:
+        if is_run_id(chosen):
+            return RunId(chosen)
+        message = f"--run-id must be letters, digits, _ and -, at most 63, was {chosen!r}"
+        raise ConfigError(message)
+    at = datetime.fromtimestamp(clock.now_ns() / 1e9, _SHANGHAI)
+    digest = hashlib.sha256(encode_event(spec)).hexdigest()[:_RUN_ID_HASH_DIGITS]
+    return RunId(f"{at:%Y%m%d-%H%M%S}-{digest}")
+
+
+def _check_range(option: str, value: int, least: int, greatest: int) -> None:
+    if not least <= value <= greatest:
+        message = f"{option} must be from {least} to {greatest}, was {value}"
+        raise ConfigError(message)

@@ -1,0 +1,170 @@
+"""Options that several commands share, as Typer reads them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FEED_PANEL = "Feed"
+RUN_PANEL = "Run"
+STACK_PANEL = "Stack"
+DATA_DIR_DEFAULT = Path(".tidegate")
+
+Replay = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--replay",
+        metavar="FILE…",
+        help="Recorded files to replay; none: a synthetic market.",
+        rich_help_panel=FEED_PANEL,
+    ),
+]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="FILE…",
+        help="Recorded files to read; none: a synthetic market.",
+        rich_help_panel=FEED_PANEL,
+    ),
+]
+Days = Annotated[
+    int,
+    typer.Option(
+        "--days",
+        help="At most so many trading days; 0: all of the files, or one synthetic day.",
+        rich_help_panel=FEED_PANEL,
+    ),
+]
+Instruments = Annotated[
+    int,
+    typer.Option(
+        "--instruments",
+        help="Instruments of the synthetic market.",
+        rich_help_panel=FEED_PANEL,
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", help="Seed of the run.", rich_help_panel=FEED_PANEL),
+]
+Strategy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--strategy",
+        metavar="NAME…",
+        help="Strategies by name or .yaml file; default: book_imbalance, ma_cross for bars.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
+Cash = Annotated[
+    str,
+    typer.Option("--cash", metavar="CNY", help="Cash per account.", rich_help_panel=RUN_PANEL),
+]
+Accounts = Annotated[
+    int,
+    typer.Option("--accounts", help="Number of accounts.", rich_help_panel=RUN_PANEL),
+]
+Limits = Annotated[
+    str,
+    typer.Option(
+        "--limits",
+        metavar="NAME",
+        help="Limits and costs by name or .yaml file.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
+RunIdOption = Annotated[
+    str,
+    typer.Option(
+        "--run-id",
+        metavar="ID",
+        help="Id of the run; default: one made of the time and the settings.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
+ConfigDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--config-dir",
+        envvar="TIDEGATE_CONFIG_DIR",
+        help="Directory with strategies/ and limits/; default: the checkout's config/.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
+DataDir = Annotated[
+    Path,
+    typer.Option(
+        "--data-dir",
+        envvar="TIDEGATE_DATA_DIR",
+        help="Where the stack keeps its files.",
+        rich_help_panel=STACK_PANEL,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object as the last line of standard output."),
+]
+Speed = Annotated[
+    str,
+    typer.Option(
+        "--speed",
+        metavar="1x|60x|max",
+        help="Market seconds per second, or as fast as it goes.",
+        rich_help_panel=FEED_PANEL,
+    ),
+]
+Shards = Annotated[
+    int,
+    typer.Option(
+        "--shards",
+        min=1,
+        max=64,
+        help="Parts of the market, each with an execution process.",
+        rich_help_panel=STACK_PANEL,
+    ),
+]
+RiskPartitions = Annotated[
+    int,
+    typer.Option(
+        "--risk-partitions",
+        min=1,
+        max=64,
+        help="Parts of the accounts, each with a risk process.",
+        rich_help_panel=STACK_PANEL,
+    ),
+]
+GatewayPort = Annotated[
+    int | None,
+    typer.Option(
+        "--gateway-port",
+        help="Port of the gateway; default: 8000 if it is free; 0: any free one.",
+        rich_help_panel=STACK_PANEL,
+    ),
+]
+LogLevel = Annotated[
+    str,
+    typer.Option(
+        "--log-level",
+        metavar="debug|info|warning|error",
+        help="Least level of the services' logs.",
+        rich_help_panel=STACK_PANEL,
+    ),
+]
+ExitWhenDone = Annotated[
+    bool,
+    typer.Option(
+        "--exit-when-done",
+        help="Stop everything once the replay is recorded; default: serve until Ctrl-C.",
+        rich_help_panel=STACK_PANEL,
+    ),
+]
+PostgresUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--postgres-url",
+        metavar="URL",
+        help="postgresql:// address; default: TIDEGATE_POSTGRES__URL, or the stack's own.",
+        rich_help_panel=STACK_PANEL,
+    ),
+]

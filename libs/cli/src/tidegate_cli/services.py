@@ -1,0 +1,129 @@
+"""The services of a stack: their names, programs and environments."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tidegate_cli.servers import choose_port
+from tidegate_cli.supervisor import Program
+
+INGEST: Final = "ingest"
+RECORDER: Final = "recorder"
+GATEWAY: Final = "gateway"
+# Between the servers' usual ports and the range from which systems take the ports of outgoing
+# connections (32768 up): 600 stacks of up to 20 services, so that two do not meet.
+_PORTS_FIRST: Final = 20_000
+_PORTS_PER_STACK: Final = 20
+_PORTS_STACKS: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """How many processes share the work."""
+
+    shard_count: int = 1
+    risk_partition_count: int = 1
+    stripe_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the three servers answer.
+
+    log_name : names the broker's log for the recorder.
+    """
+
+    kafka: str
+    redis: str
+    postgres: str
+    log_name: str
+    is_kafka_embedded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """What the services are told.
+
+    run_spec_file : of the run to feed; None feeds nothing.
+    base : the environment that all of them inherit.
+    directory : where they run.
+    first_port : their own ports count from here, as far as they are free.
+    """
+
+    topology: Topology
+    addresses: Addresses
+    run_spec_file: Path | None
+    speed: str
+    gateway_port: int
+    log_level: str
+    base: Mapping[str, str]
+    directory: Path
+    first_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedService:
+    """A service with the port on which it tells how it is."""
+
+    program: Program
+    http_port: int
+
+
+def stack_ports(process_id: int) -> int:
+    """Return the first of the ports that a stack takes for its services."""
+    return _PORTS_FIRST + process_id % _PORTS_STACKS * _PORTS_PER_STACK
+
+
+def plan_services(plan: StackPlan) -> list[PlannedService]:
+    """Return the services in the order in which they stop: upstream first."""
+    shared = _shared_environment(plan)
+    services: list[PlannedService] = []
+    for index, (name, package, own) in enumerate(_services(plan)):
+        port = choose_port(plan.first_port + index)
+        prefix = f"TIDEGATE_{package.upper()}_"
+        environment = shared | {f"{prefix}{key}": value for key, value in own.items()}
+        environment[f"{prefix}HTTP_PORT"] = str(port)
+        program = Program(
+            name=name,
+            command=(sys.executable, "-m", f"tidegate_{package}"),
+            environment=environment,
+            directory=plan.directory,
+            is_feed=name == INGEST,
+        )
+        services.append(PlannedService(program, port))
+    return services
+
+
+def _services(plan: StackPlan) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Yield name, package and own variables of each service, upstream first."""
+    if plan.run_spec_file is not None:
+        yield INGEST, "ingest", {"RUN_SPEC_FILE": str(plan.run_spec_file), "SPEED": plan.speed}
+    yield "signals", "signals", {}
+    for shard in range(plan.topology.shard_count):
+        yield f"execution-{shard}", "execution", {"SHARD": str(shard)}
+    for partition in range(plan.topology.risk_partition_count):
+        yield f"risk-{partition}", "risk", {"PARTITION": str(partition)}
+    yield RECORDER, "recorder", {"LOG_NAME": plan.addresses.log_name}
+    yield GATEWAY, "gateway", {"API_PORT": str(plan.gateway_port)}
+
+
+def _shared_environment(plan: StackPlan) -> dict[str, str]:
+    addresses, topology = plan.addresses, plan.topology
+    environment = dict(plan.base) | {
+        "TIDEGATE_KAFKA__BOOTSTRAP_SERVERS": addresses.kafka,
+        "TIDEGATE_REDIS__URL": addresses.redis,
+        "TIDEGATE_POSTGRES__URL": addresses.postgres,
+        "TIDEGATE_SHARD_COUNT": str(topology.shard_count),
+        "TIDEGATE_RISK_PARTITION_COUNT": str(topology.risk_partition_count),
+        "TIDEGATE_STRIPE_COUNT": str(topology.stripe_count),
+        "TIDEGATE_LOG_LEVEL": plan.log_level,
+        # Lines come through a pipe; a service must not keep them to itself.
+        "PYTHONUNBUFFERED": "1",
+    }
+    if addresses.is_kafka_embedded:
+        # A fetch that finds nothing sleeps half of it there, and every hop would wait so long.
+        environment.setdefault("TIDEGATE_KAFKA__FETCH_MAX_WAIT_MS", "20")
+        environment.setdefault("TIDEGATE_KAFKA__URGENT_FETCH_MAX_WAIT_MS", "4")
+    return environment

@@ -1,0 +1,103 @@
+"""Errors over HTTP: application/problem+json (RFC 9457)."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from tidegate_common.errors import TransientError
+
+MEDIA_TYPE = "application/problem+json"
+# A server that was restarted is there again after a few seconds.
+RETRY_AFTER_SECONDS = 2
+
+_ERRORS_SHOWN_MAX = 10
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str = Field(examples=["body.symbol"])
+    message: str = Field(examples=["symbol must look like 600519.SH, was 'abc'"])
+
+
+class Problem(BaseModel):
+    """What went wrong; `title` belongs to the status, `detail` to this one case."""
+
+    type: str = Field("about:blank", examples=["about:blank"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["there is no portfolio of account A9"])
+    errors: list[FieldProblem] = []
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Answer every error of an app with a problem."""
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(TransientError, _on_transient)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def _on_problem(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ProblemError)
+    return _answer(error.status, error.detail)
+
+
+def _on_transient(_request: Request, error: Exception) -> JSONResponse:
+    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+
+
+def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        FieldProblem(
+            field=".".join(str(part) for part in one["loc"]),
+            message=one["msg"].removeprefix("Value error, "),
+        )
+        for one in error.errors()[:_ERRORS_SHOWN_MAX]
+    ]
+    detail = "; ".join(f"{problem.field}: {problem.message}" for problem in problems)
+    return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems)
+
+
+def _on_http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return _answer(HTTPStatus(error.status_code), str(error.detail))
+
+
+def _on_bug(_request: Request, _error: Exception) -> JSONResponse:
+    # The server logs it; what it says is not for the outside.
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway has a fault; its log says more")
+
+
+def _answer(
+    status: HTTPStatus,
+    detail: str,
+    errors: Sequence[FieldProblem] = (),
+) -> JSONResponse:
+    problem = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status.value,
+        detail=detail,
+        errors=list(errors),
+    )
+    is_away = status is HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if is_away else None
+    content = problem.model_dump(exclude_defaults=True) | {"type": problem.type}
+    return JSONResponse(content, status.value, headers, MEDIA_TYPE)

@@ -1,0 +1,210 @@
+"""Snapshot files of the Shanghai and Shenzhen Level-1 and Level-2 feeds, in four layouts.
+
+A Level-1 quote is the first five of the ten levels.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tidegate_common.domain.enums import Exchange
+from tidegate_common.errors import ConfigError
+from tidegate_common.frames.rows import LEVELS
+from tidegate_ingest.adapters.layouts import Layout, numbered
+from tidegate_ingest.adapters.tables import read_table
+from tidegate_ingest.engine.columns import RawSnapshots
+from tidegate_ingest.engine.normalizer import date_of
+
+_FILE_DATE = re.compile(r"(?<!\d)\d{8}(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotColumnNames:
+    """Where a snapshot layout keeps what.
+
+    exchange : venue of bare codes; None where codes carry a suffix.
+    date : column of the date; "" where `time` holds it; None where only the file's name does.
+    level_first : number of the best level, 0 or 1.
+    limit_up, limit_down : "" where the layout has no limits.
+    """
+
+    exchange: Exchange | None
+    date: str | None
+    time: str
+    phase: str
+    prev_close: str
+    open: str
+    high: str
+    low: str
+    last: str
+    volume: str
+    amount: str
+    bid_price: str
+    bid_shares: str
+    ask_price: str
+    ask_shares: str
+    level_first: int = 1
+    limit_up: str = ""
+    limit_down: str = ""
+    code: str = "SecurityID"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Return the columns that hold text."""
+        return tuple(name for name in (self.code, self.date, self.time, self.phase) if name)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Return the columns that hold numbers."""
+        singles = (self.prev_close, self.open, self.high, self.low, self.last, self.volume)
+        limits = tuple(name for name in (self.limit_up, self.limit_down) if name)
+        stems = (self.bid_price, self.bid_shares, self.ask_price, self.ask_shares)
+        return (*singles, self.amount, *limits, *(name for stem in stems for name in self.of(stem)))
+
+    def of(self, stem: str) -> tuple[str, ...]:
+        """Return the columns of the five best levels."""
+        return numbered(stem, self.level_first, LEVELS)
+
+
+_SSE = SnapshotColumnNames(
+    exchange=Exchange.SH,
+    date=None,
+    time="UpdateTime",
+    phase="InstruStatus",
+    prev_close="PreCloPrice",
+    open="OpenPrice",
+    high="HighPrice",
+    low="LowPrice",
+    last="LastPrice",
+    volume="TradVolume",
+    amount="Turnover",
+    bid_price="BidPrice",
+    bid_shares="BidVolume",
+    ask_price="AskPrice",
+    ask_shares="AskVolume",
+)
+_SZSE = SnapshotColumnNames(
+    exchange=Exchange.SZ,
+    date=None,
+    time="UpdateTime",
+    phase="TradingPhaseCode",
+    prev_close="PreCloPrice",
+    open="OpenPrice",
+    high="HighPrice",
+    low="LowPrice",
+    last="LastPrice",
+    volume="Volume",
+    amount="Turnover",
+    bid_price="BidPrice",
+    bid_shares="BidVolume",
+    ask_price="AskPrice",
+    ask_shares="AskVolume",
+    limit_up="HighLimitPrice",
+    limit_down="LowLimitPrice",
+)
+_SSE_DATED = SnapshotColumnNames(
+    exchange=Exchange.SH,
+    date="",
+    time="DateTime",
+    phase="InstrumentStatus",
+    prev_close="PreClosePx",
+    open="OpenPx",
+    high="HighPx",
+    low="LowPx",
+    last="LastPx",
+    volume="TotalVolumeTrade",
+    amount="TotalValueTrade",
+    bid_price="BidPrice",
+    bid_shares="BidOrderQty",
+    ask_price="OfferPrice",
+    ask_shares="OfferOrderQty",
+    level_first=0,
+)
+_SZSE_DATED = SnapshotColumnNames(
+    exchange=None,
+    date="MDDate",
+    time="MDTime",
+    phase="TradingPhaseCode",
+    prev_close="PreClosePx",
+    open="OpenPx",
+    high="HighPx",
+    low="LowPx",
+    last="LastPx",
+    volume="TotalVolumeTrade",
+    amount="TotalValueTrade",
+    bid_price="BuyPrice",
+    bid_shares="BuyOrderQty",
+    ask_price="SellPrice",
+    ask_shares="SellOrderQty",
+    limit_up="MaxPx",
+    limit_down="MinPx",
+)
+
+
+def read_snapshots(names: SnapshotColumnNames, path: Path) -> RawSnapshots:
+    """Return the rows of a snapshot file.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or neither it nor its name says the date.
+    """
+    date = file_date(path) if names.date is None else names.date
+    table = read_table(path, texts=names.texts, numbers=names.numbers)
+    zeros = np.zeros(len(table))
+    return RawSnapshots(
+        exchange=names.exchange,
+        code=table.texts(names.code),
+        phase=table.texts(names.phase),
+        ts_event_ns=table.times_ns(names.time, date=date),
+        prev_close=table.numbers(names.prev_close),
+        open=table.numbers(names.open),
+        high=table.numbers(names.high),
+        low=table.numbers(names.low),
+        last=table.numbers(names.last),
+        volume=table.numbers(names.volume),
+        amount=table.numbers(names.amount),
+        limit_up=table.numbers(names.limit_up, missing=0.0) if names.limit_up else zeros,
+        limit_down=table.numbers(names.limit_down, missing=0.0) if names.limit_down else zeros,
+        bid_price=table.levels(names.of(names.bid_price)),
+        bid_shares=table.levels(names.of(names.bid_shares)),
+        ask_price=table.levels(names.of(names.ask_price)),
+        ask_shares=table.levels(names.of(names.ask_shares)),
+    )
+
+
+def file_date(path: Path) -> int:
+    """Return the trading date YYYYMMDD that a file's name says.
+
+    Raises
+    ------
+    ConfigError
+        If the name holds no date.
+    """
+    dates = [date_of(digits) for digits in _FILE_DATE.findall(path.name)]
+    if not any(dates):
+        message = (
+            "rows of this layout have no date: expected one as YYYYMMDD in the file's name, "
+            f"found: {path.name}"
+        )
+        raise ConfigError(message)
+    return max(dates)
+
+
+def _layout(name: str, names: SnapshotColumnNames) -> Layout[RawSnapshots]:
+    columns = (*names.texts, *names.numbers)
+    read = partial(read_snapshots, names)
+    if names.date is None:
+        return Layout(name, columns, read, check_name=file_date)
+    return Layout(name, columns, read)
+
+
+SNAPSHOT_LAYOUTS: tuple[Layout[RawSnapshots], ...] = (
+    _layout("SSE snapshot", _SSE),
+    _layout("SZSE snapshot", _SZSE),
+    _layout("SSE snapshot with date", _SSE_DATED),
+    _layout("SZSE snapshot with date", _SZSE_DATED),
+)

@@ -1,0 +1,1 @@
+"""Pure part of ingest: raw columns to integers, row checks, beats, and a synthetic market."""

@@ -1,0 +1,235 @@
+"""Raw columns to integer columns: one row in, one row out, in the same order.
+
+What cannot be said in integers (NaN, infinity, a negative number) comes out as 0 or as the edge
+of the range; `quality` looks at the raw columns and rejects such rows.
+"""
+
+import re
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate_common.domain.enums import Exchange, Phase
+from tidegate_common.domain.ids import EXCHANGE_STEP
+from tidegate_common.domain.units import FEN_PER_YUAN, Float64Array, Int64Array
+from tidegate_common.market.sessions import NS_PER_SECOND, SHANGHAI_OFFSET_SECONDS, phase_at
+from tidegate_ingest.engine.columns import (
+    BarColumns,
+    RawBars,
+    RawSnapshots,
+    SnapshotColumns,
+    TextColumn,
+)
+
+# Prices of shares are whole fen: 0.01 CNY is 100 of 1/10,000 CNY.
+PRICE_TICK_E4 = 100
+# Larger than any real number here, and still exact in a float64 (2^53 is about 9.0e15).
+WHOLE_MAX = 9_000_000_000_000_000
+
+# Beside the values of `Phase`: a word that means nothing, and a break whose kind the clock tells.
+PHASE_UNKNOWN = 255
+_PHASE_BREAK = 254
+
+_MINUTES_PER_DAY = 1_440
+_SECONDS_PER_MINUTE = 60
+_SECONDS_PER_DAY = 86_400
+_UNIX_YEAR = 1970
+_DATE_DIGITS = 8
+
+# SSE `InstruStatus`, `InstrumentStatus`. SUSP is a suspension, HALT and VOLA are halts.
+_SSE_PHASES = {
+    "START": Phase.CLOSED,
+    "PRETR": Phase.CLOSED,
+    "OCALL": Phase.OPEN_CALL,
+    "TRADE": Phase.CONTINUOUS,
+    "BREAK": _PHASE_BREAK,
+    "CCALL": Phase.CLOSE_CALL,
+    "CLOSE": Phase.CLOSED,
+    "ENDTR": Phase.CLOSED,
+    "POSTR": Phase.CLOSED,
+    "SUSP": Phase.HALTED,
+    "HALT": Phase.HALTED,
+    "VOLA": Phase.HALTED,
+}
+# SZSE `TradingPhaseCode`, first character; the second one is 1 when the share is suspended.
+_SZSE_PHASES = {
+    "S": Phase.CLOSED,
+    "O": Phase.OPEN_CALL,
+    "T": Phase.CONTINUOUS,
+    "B": _PHASE_BREAK,
+    "C": Phase.CLOSE_CALL,
+    "E": Phase.CLOSED,
+    "A": Phase.CLOSED,
+    "H": Phase.HALTED,
+    "V": Phase.HALTED,
+}
+# A vendor's numbers. 1 to 6 are in the recorded files; 0 and 7 to 9 are unverified.
+_NUMERIC_PHASES = {
+    "0": Phase.CLOSED,
+    "1": Phase.OPEN_CALL,
+    "2": Phase.PAUSE,
+    "3": Phase.CONTINUOUS,
+    "4": Phase.LUNCH,
+    "5": Phase.CLOSE_CALL,
+    "6": Phase.CLOSED,
+    "7": Phase.CLOSED,
+    "8": Phase.HALTED,
+    "9": Phase.HALTED,
+}
+_SZSE_WORD = re.compile(r"([A-Z])([01])?")
+
+_SUFFIXED = re.compile(r"(\d{6})\.(SH|SZ|BJ)", re.IGNORECASE)
+_PREFIXED = re.compile(r"(SH|SZ|BJ)\.?(\d{6})", re.IGNORECASE)
+_BARE = re.compile(r"\d{1,6}")
+
+
+def normalize_snapshots(raw: RawSnapshots) -> SnapshotColumns:
+    """Return snapshots in integers; see the columns' own notes for units."""
+    instrument = _instruments(raw.code, raw.exchange)
+    trade_date = _shanghai_dates(raw.ts_event_ns)
+    return SnapshotColumns(
+        instrument=instrument,
+        trade_date=trade_date,
+        ts_event_ns=raw.ts_event_ns,
+        phase=_phases(raw, instrument, trade_date),
+        prev_close_e4=prices_e4(raw.prev_close),
+        open_e4=prices_e4(raw.open),
+        high_e4=prices_e4(raw.high),
+        low_e4=prices_e4(raw.low),
+        last_e4=prices_e4(raw.last),
+        volume_shares=whole(raw.volume),
+        amount_fen=whole(raw.amount * FEN_PER_YUAN),
+        limit_up_e4=prices_e4(raw.limit_up),
+        limit_down_e4=prices_e4(raw.limit_down),
+        bid_price_e4=prices_e4(raw.bid_price),
+        bid_shares=whole(raw.bid_shares),
+        ask_price_e4=prices_e4(raw.ask_price),
+        ask_shares=whole(raw.ask_shares),
+    )
+
+
+def normalize_bars(raw: RawBars) -> BarColumns:
+    """Return daily bars in integers; a suspended share has its last close as every price."""
+    close_e4 = prices_e4(raw.close)
+    return BarColumns(
+        instrument=_instruments(raw.code, None),
+        trade_date=raw.date.map_words(date_of),
+        prev_close_e4=prices_e4(raw.prev_close),
+        open_e4=np.where(raw.is_suspended, close_e4, prices_e4(raw.open)),
+        high_e4=np.where(raw.is_suspended, close_e4, prices_e4(raw.high)),
+        low_e4=np.where(raw.is_suspended, close_e4, prices_e4(raw.low)),
+        close_e4=close_e4,
+        volume_shares=np.where(raw.is_suspended, 0, whole(raw.volume * raw.volume_shares_per_unit)),
+        amount_fen=np.where(raw.is_suspended, 0, whole(raw.amount * raw.amount_fen_per_unit)),
+        is_st=raw.is_st,
+        is_suspended=raw.is_suspended,
+    )
+
+
+def prices_e4(price: Float64Array) -> Int64Array:
+    """Return prices in CNY as 1/10,000 CNY, rounded to 0.01 CNY; float noise goes away."""
+    return np.minimum(whole(price * FEN_PER_YUAN), WHOLE_MAX // PRICE_TICK_E4) * PRICE_TICK_E4
+
+
+def whole(number: Float64Array) -> Int64Array:
+    """Return the nearest whole numbers within 0 .. `WHOLE_MAX`; 0 for NaN."""
+    finite = np.nan_to_num(number, nan=0.0, posinf=WHOLE_MAX, neginf=0.0)
+    return np.rint(np.clip(finite, 0, WHOLE_MAX)).astype(np.int64)
+
+
+def instrument_of(word: str, exchange: Exchange | None) -> int:
+    """Return the instrument id of a code such as `600519.SH`, `sh.600519` or `600519`; else 0.
+
+    Parameters
+    ----------
+    exchange : venue of a bare code; without one a bare code means nothing.
+    """
+    word = word.strip()
+    if match := _SUFFIXED.fullmatch(word):
+        return Exchange[match[2].upper()] * EXCHANGE_STEP + int(match[1])
+    if match := _PREFIXED.fullmatch(word):
+        return Exchange[match[1].upper()] * EXCHANGE_STEP + int(match[2])
+    if exchange is not None and _BARE.fullmatch(word):
+        return exchange * EXCHANGE_STEP + int(word)
+    return 0
+
+
+def date_of(word: str) -> int:
+    """Return YYYYMMDD of a date such as `2023-02-01`, `2023.02.01` or `20230201`; else 0."""
+    digits = word.strip()[:10].replace("-", "").replace(".", "")
+    if len(digits) != _DATE_DIGITS or not digits.isdecimal():
+        return 0
+    try:
+        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return 0
+    return int(digits)
+
+
+def phase_of(word: str) -> int:
+    """Return what a feed's phase word means: a `Phase`, a break or `PHASE_UNKNOWN`."""
+    word = word.strip().upper()
+    for phases in (_SSE_PHASES, _NUMERIC_PHASES):
+        if word in phases:
+            return phases[word]
+    match = _SZSE_WORD.fullmatch(word)
+    if match is None:
+        return PHASE_UNKNOWN
+    return Phase.HALTED if match[2] == "1" else _SZSE_PHASES.get(match[1], PHASE_UNKNOWN)
+
+
+def _instruments(code: TextColumn, exchange: Exchange | None) -> Int64Array:
+    return code.map_words(lambda word: instrument_of(word, exchange))
+
+
+def _shanghai_dates(ts_event_ns: Int64Array) -> Int64Array:
+    """Return YYYYMMDD in Shanghai, 0 for a time that could not be read."""
+    days = (ts_event_ns // NS_PER_SECOND + SHANGHAI_OFFSET_SECONDS) // _SECONDS_PER_DAY
+    day = days.astype("datetime64[D]")
+    month = day.astype("datetime64[M]")
+    month_index = month.astype(np.int64)
+    year_month = (month_index // 12 + _UNIX_YEAR) * 100 + month_index % 12 + 1
+    day_of_month = (day - month.astype("datetime64[D]")).astype(np.int64) + 1
+    return np.where(ts_event_ns < 0, 0, year_month * 100 + day_of_month)
+
+
+def _phases(
+    raw: RawSnapshots,
+    instrument: Int64Array,
+    trade_date: Int64Array,
+) -> NDArray[np.uint8]:
+    """Return the feed's phases, breaks told apart by the session table.
+
+    SSE says TRADE from 09:25 on and over lunch too, SZSE says B in both breaks: there the table
+    knows better. Everywhere else the feed's word stands.
+    """
+    said = raw.phase.map_words(phase_of)
+    table = _session_phases(raw.ts_event_ns, instrument, trade_date)
+    is_break_by_table = (table == Phase.PAUSE) | (table == Phase.LUNCH)
+    is_unsure = (said == Phase.CONTINUOUS) | (said == _PHASE_BREAK)
+    phase = np.where(is_unsure & is_break_by_table, table, said)
+    return np.where(phase == _PHASE_BREAK, Phase.PAUSE, phase).astype(np.uint8)
+
+
+def _session_phases(
+    ts_event_ns: Int64Array,
+    instrument: Int64Array,
+    trade_date: Int64Array,
+) -> Int64Array:
+    """Return the session table's phase of each row; its sessions begin at whole minutes."""
+    seconds = (ts_event_ns // NS_PER_SECOND + SHANGHAI_OFFSET_SECONDS) % _SECONDS_PER_DAY
+    minute = seconds // _SECONDS_PER_MINUTE
+    exchange = instrument // EXCHANGE_STEP
+    phase = np.full(len(instrument), Phase.CLOSED, dtype=np.int64)
+    for venue in Exchange:
+        for day in np.unique(trade_date[(exchange == venue) & (trade_date > 0)]).tolist():
+            by_minute = np.array(
+                [
+                    phase_at(exchange=venue, trade_date=day, seconds_of_day=number * 60)
+                    for number in range(_MINUTES_PER_DAY)
+                ],
+            )
+            chosen = (exchange == venue) & (trade_date == day)
+            phase[chosen] = by_minute[minute[chosen]]
+    return phase

@@ -1,0 +1,285 @@
+"""Decoded batches to rows of one transaction.
+
+Pure: what a batch becomes depends on the batch alone, so the same log gives the same tables,
+however it was cut into transactions.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tidegate_common.domain.ids import RunId
+from tidegate_common.errors import ContractError
+from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
+from tidegate_common.events.message import DeadLetter
+from tidegate_common.events.orders import CancelOrder, OrderBatch, SubmitOrder
+from tidegate_common.events.portfolio import PortfolioBatch, PortfolioState
+from tidegate_common.events.risk import Decision, DecisionBatch, JournalEntry
+from tidegate_common.frames.frame import BeatStamp
+from tidegate_recorder.engine.rows import (
+    BeatRow,
+    CancelRow,
+    DeadLetterRow,
+    DecisionRow,
+    EquityRow,
+    FillRow,
+    JournalRow,
+    OrderRow,
+    OrderUpdateRow,
+    PortfolioRow,
+    RunRow,
+)
+
+# Canonical JSON of an event; handed in, because engines do not reach the codec.
+Render = Callable[[object], str]
+Row = tuple[str | int | bool, ...]
+RowType = TypeVar("RowType", bound=Row)
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+@dataclass(slots=True)
+class Projection:
+    """Collects rows, one list a table, in the order of the log."""
+
+    render: Render
+    runs: list[RunRow] = field(default_factory=list)
+    beats: list[BeatRow] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    orders: list[OrderRow] = field(default_factory=list)
+    cancels: list[CancelRow] = field(default_factory=list)
+    order_updates: list[OrderUpdateRow] = field(default_factory=list)
+    fills: list[FillRow] = field(default_factory=list)
+    equity: list[EquityRow] = field(default_factory=list)
+    portfolios: list[PortfolioRow] = field(default_factory=list)
+    dead_letters: list[DeadLetterRow] = field(default_factory=list)
+    journal: list[JournalRow] = field(default_factory=list)
+
+    def add_run(self, stamp: BeatStamp, spec: str) -> None:
+        """Take the settings of a run from its beat 0."""
+        row = RunRow(stamp.run_id, spec, stamp.trade_date, stamp.ts_event_ns)
+        self.runs.extend(_storable([row]))
+
+    def add_orders(self, batch: OrderBatch) -> None:
+        """Take what a risk partition sent to a shard."""
+        orders = _storable([self._order(batch.run_id, order) for order in batch.submits])
+        cancels = _storable([self._cancel(batch.run_id, cancel) for cancel in batch.cancels])
+        self.orders.extend(orders)
+        self.cancels.extend(cancels)
+
+    def add_fills(self, batch: FillBatch) -> None:
+        """Take what a shard told a risk partition."""
+        updates = _storable([self._update(batch.run_id, update) for update in batch.updates])
+        fills = _storable([self._fill(batch.run_id, fill) for fill in batch.fills])
+        self.order_updates.extend(updates)
+        self.fills.extend(fills)
+
+    def add_decisions(self, batch: DecisionBatch) -> None:
+        """Take the verdicts of a risk partition."""
+        self.decisions.extend(
+            _storable([self._decision(batch.run_id, decision) for decision in batch.decisions]),
+        )
+
+    def add_portfolios(self, batch: PortfolioBatch) -> None:
+        """Take equity and books; every risk partition tells the same counts of the beat."""
+        run_id, beat, ts_event_ns = batch.run_id, batch.beat, batch.ts_event_ns
+        row = BeatRow(
+            run_id=run_id,
+            beat=beat,
+            trade_date=batch.trade_date,
+            ts_event_ns=ts_event_ns,
+            tick_count=batch.tick_count,
+            score_count=batch.score_count,
+            is_last=batch.is_last,
+        )
+        beats = _storable([row])
+        equity = _storable(
+            [
+                EquityRow(run_id, one.account_id, beat, ts_event_ns, one.cash_fen, one.nav_fen)
+                for one in batch.equity
+            ],
+        )
+        portfolios = _storable([self._portfolio(run_id, one) for one in batch.portfolios])
+        self.beats.extend(beats)
+        self.equity.extend(equity)
+        self.portfolios.extend(portfolios)
+
+    def add_journal(self, entry: JournalEntry, log: str) -> None:
+        """Take an entry of a risk partition's journal in the log of that name."""
+        row = JournalRow(
+            run_id=entry.run_id,
+            risk_partition=entry.risk_partition,
+            from_beat=entry.from_beat,
+            to_beat=entry.to_beat,
+            requests_from_offset=entry.requests_from_offset,
+            requests_through_offset=entry.requests_through_offset,
+            log=log,
+            payload=self.render(entry),
+        )
+        self.journal.extend(_storable([row]))
+
+    def add_dead_letter(self, letter: DeadLetter) -> None:
+        """Take a dead letter."""
+        row = DeadLetterRow(
+            topic=letter.topic,
+            partition=letter.partition,
+            log_offset=letter.offset,
+            stage=letter.stage,
+            # A reason quotes what was found, and PostgreSQL keeps no NUL in a text.
+            reason=letter.reason.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            value_base64=letter.value_base64,
+        )
+        self.dead_letters.extend(_storable([row]))
+
+    def tables(self) -> Iterator[tuple[str, Sequence[Row]]]:
+        """Yield the name and rows of each table that has any and takes them as they are.
+
+        The journal is not among them: which of its entries count depends on what is stored.
+        """
+        for name in _PLAIN_TABLES:
+            rows: Sequence[Row] = getattr(self, name)
+            if rows:
+                yield name, rows
+
+    def ending_runs(self) -> Iterator[tuple[RunId, int]]:
+        """Yield each run that says that it ends here, with its last beat."""
+        for row in self.beats:
+            if row.is_last:
+                yield RunId(row.run_id), row.beat
+
+    def _order(self, run_id: str, order: SubmitOrder) -> OrderRow:
+        return OrderRow(
+            run_id=run_id,
+            beat=order.beat,
+            account_id=order.account_id,
+            sequence=order.sequence,
+            order_id=order.order_id,
+            instrument=order.instrument,
+            side=order.side,
+            order_type=order.order_type,
+            price_e4=order.price_e4,
+            quantity_shares=order.quantity_shares,
+            ts_event_ns=order.ts_event_ns,
+            payload=self.render(order),
+        )
+
+    def _cancel(self, run_id: str, cancel: CancelOrder) -> CancelRow:
+        return CancelRow(
+            run_id=run_id,
+            beat=cancel.beat,
+            account_id=cancel.account_id,
+            sequence=cancel.sequence,
+            order_id=cancel.order_id,
+            ts_event_ns=cancel.ts_event_ns,
+            payload=self.render(cancel),
+        )
+
+    def _update(self, run_id: str, update: OrderUpdate) -> OrderUpdateRow:
+        return OrderUpdateRow(
+            run_id=run_id,
+            order_id=update.order_id,
+            beat=update.beat,
+            account_id=update.account_id,
+            sequence=update.sequence,
+            instrument=update.instrument,
+            status=update.status,
+            reason=update.reason,
+            cumulative_shares=update.cumulative_shares,
+            leaves_shares=update.leaves_shares,
+            ts_event_ns=update.ts_event_ns,
+            payload=self.render(update),
+        )
+
+    def _fill(self, run_id: str, fill: Fill) -> FillRow:
+        return FillRow(
+            run_id=run_id,
+            beat=fill.beat,
+            account_id=fill.account_id,
+            order_beat=fill.order_beat,
+            sequence=fill.sequence,
+            fill_index=fill_index_of(fill.fill_id),
+            fill_id=fill.fill_id,
+            order_id=fill.order_id,
+            decision_id=fill.decision_id,
+            instrument=fill.instrument,
+            side=fill.side,
+            price_e4=fill.price_e4,
+            quantity_shares=fill.quantity_shares,
+            amount_fen=fill.amount_fen,
+            fee_fen=fill.fee_fen,
+            ts_event_ns=fill.ts_event_ns,
+            payload=self.render(fill),
+        )
+
+    def _decision(self, run_id: str, decision: Decision) -> DecisionRow:
+        return DecisionRow(
+            run_id=run_id,
+            beat=decision.beat,
+            account_id=decision.account_id,
+            sequence=decision.sequence,
+            decision_id=decision.decision_id,
+            instrument=decision.instrument,
+            side=decision.side,
+            price_e4=decision.price_e4,
+            quantity_shares=decision.quantity_shares,
+            outcome=decision.outcome,
+            layer=decision.layer,
+            reason=decision.reason,
+            cause_kind=decision.cause_kind,
+            cause=decision.cause,
+            ts_event_ns=decision.ts_event_ns,
+            payload=self.render(decision),
+        )
+
+    def _portfolio(self, run_id: str, portfolio: PortfolioState) -> PortfolioRow:
+        return PortfolioRow(
+            run_id=run_id,
+            account_id=portfolio.account_id,
+            beat=portfolio.beat,
+            trade_date=portfolio.trade_date,
+            nav_fen=portfolio.nav_fen,
+            payload=self.render(portfolio),
+        )
+
+
+_PLAIN_TABLES = (
+    "runs",
+    "beats",
+    "decisions",
+    "orders",
+    "cancels",
+    "order_updates",
+    "fills",
+    "equity",
+    "portfolios",
+    "dead_letters",
+)
+
+
+def fill_index_of(fill_id: str) -> int:
+    """Return the number of a fill within its order: the last part of its id.
+
+    Raises
+    ------
+    ContractError
+        If there is none.
+    """
+    index = fill_id.rpartition(".")[2]
+    if not (index.isascii() and index.isdigit()):
+        message = f"fill_id must end in .<number of the fill>, was {fill_id!r}"
+        raise ContractError(message)
+    return int(index)
+
+
+def _storable(rows: list[RowType]) -> list[RowType]:
+    """Return the rows, all of whose values PostgreSQL can keep; one bad row would stop them all."""
+    for row in rows:
+        for name, value in zip(row._fields, row, strict=True):  # type: ignore[attr-defined]  # all rows are named tuples
+            if isinstance(value, str):
+                if "\0" in value:
+                    message = f"{name} must be a text without NUL, was {value!r}"
+                    raise ContractError(message)
+            elif not INT64_MIN <= value <= INT64_MAX:
+                message = f"{name} must be a whole number of 64 bits, was {value}"
+                raise ContractError(message)
+    return rows

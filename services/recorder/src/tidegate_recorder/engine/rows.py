@@ -1,0 +1,181 @@
+"""Rows of the tables, column by column as the migrations define them.
+
+`payload` is the exact canonical JSON of one event.
+"""
+
+from typing import NamedTuple
+
+
+class RunRow(NamedTuple):
+    """A run and its settings, as they came on beat 0."""
+
+    run_id: str
+    spec: str
+    trade_date: int
+    ts_event_ns: int
+
+
+class BeatRow(NamedTuple):
+    """A beat and how much market data it carried."""
+
+    run_id: str
+    beat: int
+    trade_date: int
+    ts_event_ns: int
+    tick_count: int
+    score_count: int
+    is_last: bool
+
+
+class DecisionRow(NamedTuple):
+    """A verdict of risk."""
+
+    run_id: str
+    beat: int
+    account_id: str
+    sequence: int
+    decision_id: str
+    instrument: int
+    side: str
+    price_e4: int
+    quantity_shares: int
+    outcome: str
+    layer: str
+    reason: str
+    cause_kind: str
+    cause: str
+    ts_event_ns: int
+    payload: str
+
+
+class OrderRow(NamedTuple):
+    """An order as risk sent it."""
+
+    run_id: str
+    beat: int
+    account_id: str
+    sequence: int
+    order_id: str
+    instrument: int
+    side: str
+    order_type: str
+    price_e4: int
+    quantity_shares: int
+    ts_event_ns: int
+    payload: str
+
+
+class CancelRow(NamedTuple):
+    """A cancel as risk sent it."""
+
+    run_id: str
+    beat: int
+    account_id: str
+    sequence: int
+    order_id: str
+    ts_event_ns: int
+    payload: str
+
+
+class OrderUpdateRow(NamedTuple):
+    """A state of an order."""
+
+    run_id: str
+    order_id: str
+    beat: int
+    account_id: str
+    sequence: int
+    instrument: int
+    status: str
+    reason: str
+    cumulative_shares: int
+    leaves_shares: int
+    ts_event_ns: int
+    payload: str
+
+
+class FillRow(NamedTuple):
+    """A trade of ours; `fill_index` is the last part of its id."""
+
+    run_id: str
+    beat: int
+    account_id: str
+    order_beat: int
+    sequence: int
+    fill_index: int
+    fill_id: str
+    order_id: str
+    decision_id: str
+    instrument: int
+    side: str
+    price_e4: int
+    quantity_shares: int
+    amount_fen: int
+    fee_fen: int
+    ts_event_ns: int
+    payload: str
+
+
+class EquityRow(NamedTuple):
+    """What an account is worth after a beat."""
+
+    run_id: str
+    account_id: str
+    beat: int
+    ts_event_ns: int
+    cash_fen: int
+    nav_fen: int
+
+
+class PortfolioRow(NamedTuple):
+    """An account's books after a beat that changed them."""
+
+    run_id: str
+    account_id: str
+    beat: int
+    trade_date: int
+    nav_fen: int
+    payload: str
+
+
+class JournalRow(NamedTuple):
+    """An entry of risk's journal; the store takes it only if it continues the chain."""
+
+    run_id: str
+    risk_partition: int
+    from_beat: int
+    to_beat: int
+    requests_from_offset: int
+    requests_through_offset: int
+    log: str
+    payload: str
+
+
+class DeadLetterRow(NamedTuple):
+    """A message that could not be used."""
+
+    topic: str
+    partition: int
+    log_offset: int
+    stage: str
+    reason: str
+    value_base64: str
+
+
+class StreamRow(NamedTuple):
+    """How far a producer has spoken on a partition."""
+
+    run_id: str
+    topic: str
+    partition: int
+    producer: str
+    last_beat: int
+
+
+class ProgressRow(NamedTuple):
+    """Where to read on in a partition."""
+
+    log: str
+    topic: str
+    partition: int
+    next_offset: int

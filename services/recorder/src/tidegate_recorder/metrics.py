@@ -1,0 +1,30 @@
+"""What the recorder counts."""
+
+from prometheus_client import CollectorRegistry, Counter
+
+
+class RecorderMetrics:
+    """Metrics of one recorder; without a registry they are counted and shown nowhere."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.messages = Counter(
+            "tidegate_recorder_messages_total",
+            "Messages recorded, repeats included.",
+            registry=registry,
+        )
+        self.transactions = Counter(
+            "tidegate_recorder_transactions_total",
+            "Transactions committed.",
+            registry=registry,
+        )
+        self.outages = Counter(
+            "tidegate_recorder_write_failures_total",
+            "Transactions that PostgreSQL did not take at once.",
+            registry=registry,
+        )
+        self.dead_letters = Counter(
+            "tidegate_recorder_dead_letters_total",
+            "Messages that could not be used.",
+            ["topic"],
+            registry=registry,
+        )

@@ -1,0 +1,273 @@
+"""The shell of the recorder: read the log, project it, write rows and positions together."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tidegate_common.bus.base import Bus, Reader, TopicPartition
+from tidegate_common.bus.beats import dead_letter
+from tidegate_common.domain.ids import RunId
+from tidegate_common.errors import ContractError, TransientError
+from tidegate_common.events.message import DeadLetter, Message
+from tidegate_common.events.topics import DEAD_LETTER_PARTITIONS, partition_count
+from tidegate_common.runtime.logging import get_logger
+from tidegate_common.runtime.stage import dead_letter_message
+from tidegate_recorder.adapters.tables import Tables, Transaction
+from tidegate_recorder.engine.projection import Projection
+from tidegate_recorder.engine.rows import StreamRow
+from tidegate_recorder.engine.streams import Streams
+from tidegate_recorder.intake import DEAD_LETTER_TOPICS, READ_TOPICS, Intake, render
+from tidegate_recorder.metrics import RecorderMetrics
+
+STAGE = "recorder"
+
+# A poll that brings fewer than this found the end of the log: pausing then costs no speed.
+_FULL_POLL = 200
+# How often a batch looks for more before its time is over; each look is a wake-up.
+_LOOKS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderOptions:
+    """How the recorder works.
+
+    shard_count, risk_partition_count, stripe_count : of the deployment.
+    batch_messages_max, batch_seconds_max : a transaction takes at most so many messages (and what
+        one poll brings), or what comes in so long.
+    idle_seconds : how long a poll waits when there is nothing.
+    outage_seconds_max : how long PostgreSQL may be away; then TransientError ends the process.
+    """
+
+    shard_count: int = 1
+    risk_partition_count: int = 1
+    stripe_count: int = 1
+    batch_messages_max: int = 2_000
+    batch_seconds_max: float = 0.25
+    idle_seconds: float = 0.5
+    retry_seconds_min: float = 0.1
+    retry_seconds_max: float = 5.0
+    outage_seconds_max: float = 300.0
+
+
+class Recorder:
+    """Projects the log into PostgreSQL, exactly once by idempotence.
+
+    is_ready : whether it has recovered and PostgreSQL answers; `report_ready` is told of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        tables: Tables,
+        options: RecorderOptions,
+        metrics: RecorderMetrics | None = None,
+        report_ready: Callable[[bool], None] | None = None,
+    ) -> None:
+        self._bus = bus
+        self._tables = tables
+        self._options = options
+        self._metrics = metrics or RecorderMetrics()
+        self._log = get_logger().bind(stage=STAGE)
+        self._reader: Reader | None = None
+        self._positions: dict[TopicPartition, int] = {}
+        self._intake = self._new_intake()
+        self._endings: dict[RunId, int] = {}
+        self._letters: list[DeadLetter] = []
+        self._runs_recorded = 0
+        self._report_ready = report_ready
+        self.is_ready = False
+
+    async def start(self) -> None:
+        """Take up where the tables end."""
+        stored = await self._tables.positions()
+        places = self._places()
+        ends = await self._bus.end_offsets(places)
+        if any(stored.get(place, 0) > ends[place] for place in places):
+            # A log that is shorter than what was read of it is another log.
+            self._log.warning("log_starts_anew", log=self._tables.log)
+            await self._tables.forget_positions()
+            stored = {}
+        self._positions = {place: stored.get(place, 0) for place in places}
+        self._intake = self._new_intake(await self._tables.streams())
+        self._endings = await self._tables.open_endings()
+        self._reader = await self._bus.open_reader(self._positions)
+        self._set_ready(is_ready=True)
+
+    async def close(self) -> None:
+        """Stop reading."""
+        self._set_ready(is_ready=False)
+        if self._reader:
+            await self._reader.close()
+            self._reader = None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Record until told to stop.
+
+        Raises
+        ------
+        TransientError
+            If PostgreSQL or the bus was away for too long; nothing is lost.
+        """
+        await self.start()
+        try:
+            while not stopping.is_set():
+                await self.step()
+        finally:
+            await self.close()
+
+    async def step(self) -> int:
+        """Record one batch and return how many messages it had; 0 when nothing has come."""
+        messages = await self._collect()
+        if messages:
+            await self._record(messages)
+        await self._complete_runs()
+        return len(messages)
+
+    def status(self) -> dict[str, object]:
+        """Return JSON-ready facts for the health server."""
+        return {
+            "is_ready": self.is_ready,
+            "runs_ending": sorted(self._endings),
+            "runs_recorded": self._runs_recorded,
+        }
+
+    async def _collect(self) -> list[Message]:
+        """Return what has come, after giving more of it a moment to come."""
+        assert self._reader is not None, "the recorder is not started"
+        options = self._options
+        messages = await self._reader.poll(options.idle_seconds)
+        pause = options.batch_seconds_max / _LOOKS
+        looks = _LOOKS if messages and pause else 0
+        fresh = len(messages)
+        while len(messages) < options.batch_messages_max and (looks or fresh >= _FULL_POLL):
+            if fresh < _FULL_POLL:
+                looks -= 1
+                await asyncio.sleep(pause)
+            more = await self._reader.poll(0)
+            fresh = len(more)
+            messages.extend(more)
+        return messages
+
+    async def _record(self, messages: list[Message]) -> None:
+        rows = Projection(render)
+        for message in messages:
+            self._take(message, rows)
+        if self._letters:
+            # Kept before the positions move past the bad message: lost by no crash.
+            letters, self._letters = self._letters, []
+            await self._bus.publish([dead_letter_message(letter) for letter in letters])
+        transaction = Transaction(rows, self._intake.take_changes(), dict(self._positions))
+        await self._write_patiently(transaction)
+        self._endings.update(rows.ending_runs())
+        self._metrics.messages.inc(len(messages))
+        self._metrics.transactions.inc()
+
+    def _take(self, message: Message, rows: Projection) -> None:
+        """Project a message; put it aside if it cannot be used."""
+        place = TopicPartition(message.topic, message.partition)
+        if message.offset < self._positions[place]:
+            return
+        self._positions[place] = message.offset + 1
+        try:
+            self._intake.take(message, rows)
+        except ContractError as error:
+            letter = dead_letter(message, STAGE, str(error))
+            self._log.error(
+                "message_put_aside",
+                topic=message.topic,
+                partition=message.partition,
+                offset=message.offset,
+                reason=letter.reason,
+            )
+            self._metrics.dead_letters.labels(message.topic).inc()
+            if message.topic in DEAD_LETTER_TOPICS:
+                # There is no dead-letter topic of dead letters: the table is the place.
+                rows.add_dead_letter(letter)
+            else:
+                self._letters.append(letter)
+
+    async def _write_patiently(self, transaction: Transaction) -> None:
+        """Write, again and again while PostgreSQL is away."""
+        options = self._options
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + options.outage_seconds_max
+        pause = options.retry_seconds_min
+        while True:
+            try:
+                await self._tables.write(transaction)
+            except TransientError as error:
+                self._set_ready(is_ready=False)
+                self._metrics.outages.inc()
+                if loop.time() + pause > deadline:
+                    raise
+                self._log.warning("postgres_away", retry_seconds=pause, error=str(error))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, options.retry_seconds_max)
+            else:
+                self._set_ready(is_ready=True)
+                return
+
+    async def _complete_runs(self) -> None:
+        """Mark the runs of which everything is recorded, dead letters included."""
+        for run_id, last_beat in sorted(self._endings.items()):
+            try:
+                is_whole = await self._tables.is_whole(
+                    run_id,
+                    last_beat=last_beat,
+                    stream_count=self._stream_count(last_beat),
+                    stripe_count=self._options.stripe_count,
+                    risk_partition_count=self._options.risk_partition_count,
+                )
+                if is_whole and await self._has_all_dead_letters():
+                    await self._tables.complete_run(run_id)
+                    del self._endings[run_id]
+                    self._runs_recorded += 1
+                    self._log.info("run_recorded", run=run_id, last_beat=last_beat)
+            except TransientError as error:
+                # The next step tries again.
+                self._log.warning("run_not_completed", run=run_id, error=str(error))
+                return
+
+    async def _has_all_dead_letters(self) -> bool:
+        places = [place for place in self._positions if place.topic in DEAD_LETTER_TOPICS]
+        ends = await self._bus.end_offsets(places)
+        return all(self._positions[place] >= ends[place] for place in places)
+
+    def _set_ready(self, *, is_ready: bool) -> None:
+        self.is_ready = is_ready
+        if self._report_ready:
+            self._report_ready(is_ready)
+
+    def _places(self) -> list[TopicPartition]:
+        counts = {
+            topic.name: partition_count(
+                topic,
+                shard_count=self._options.shard_count,
+                risk_partition_count=self._options.risk_partition_count,
+                stripe_count=self._options.stripe_count,
+            )
+            for topic in READ_TOPICS
+        }
+        counts |= dict.fromkeys(sorted(DEAD_LETTER_TOPICS), DEAD_LETTER_PARTITIONS)
+        return [
+            TopicPartition(name, partition)
+            for name, count in counts.items()
+            for partition in range(count)
+        ]
+
+    def _new_intake(self, rows: Sequence[StreamRow] = ()) -> Intake:
+        streams = Streams(
+            shard_count=self._options.shard_count,
+            risk_partition_count=self._options.risk_partition_count,
+            stripe_count=self._options.stripe_count,
+            rows=rows,
+        )
+        return Intake(streams, log=self._tables.log, stripe_count=self._options.stripe_count)
+
+    def _stream_count(self, last_beat: int) -> int:
+        """Return how many producers speak on how many partitions of the bus in a run."""
+        options = self._options
+        risk, shards = options.risk_partition_count, options.shard_count
+        # Decisions and portfolios, one a risk partition; orders and fills, one a pair and stripe.
+        return 2 * risk + 2 * risk * shards * min(options.stripe_count, last_beat + 1)

@@ -1,0 +1,1 @@
+"""What joins risk to the outside: the journal, the portfolio cache."""

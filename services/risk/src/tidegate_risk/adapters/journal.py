@@ -1,0 +1,143 @@
+"""Writes risk's journal and reads it back, ahead of the beats.
+
+An entry covers a span of beats: one where beats are slow, so that a request enters at the next
+beat; more where they are fast, so that the round trip to the log costs nothing. Until an entry is
+read back it does not count, and if another process wrote first, that one's entry counts.
+"""
+
+from collections import deque
+from itertools import islice
+
+from tidegate_common.bus.base import Bus, TopicPartition
+from tidegate_common.bus.beats import StageCore, dead_letter
+from tidegate_common.bus.journal import JournalFold
+from tidegate_common.clock import Clock
+from tidegate_common.codec import decode_event, encode_event
+from tidegate_common.domain.ids import RunId
+from tidegate_common.errors import ContractError
+from tidegate_common.events.message import DeadLetter, Message
+from tidegate_common.events.orders import RequestEnvelope
+from tidegate_common.events.risk import JournalEntry
+from tidegate_common.events.topics import JOURNAL, REQUESTS
+
+# A span covers about so much time, which is how late a request may enter at full speed.
+SPAN_SECONDS = 0.2
+SPAN_BEATS_MAX = 64
+ENTRY_REQUESTS_MAX = 500
+# Weight of the newest beat in the measured beat rate.
+_RATE_WEIGHT = 0.05
+
+
+class JournalKeeper:
+    """The journal of one risk partition, as its owner keeps it."""
+
+    def __init__(self, bus: Bus, fold: JournalFold, partition: int, clock: Clock) -> None:
+        self._bus = bus
+        self._fold = fold
+        self._partition = partition
+        self._clock = clock
+        self._pending: deque[tuple[int, RequestEnvelope | None]] = deque()
+        self._written: tuple[str, int, int] | None = None
+        self._dead_letters: list[DeadLetter] = []
+        self._beat_seconds = SPAN_SECONDS
+        self._last_beat_at = clock.monotonic_seconds()
+
+    @property
+    def journal_place(self) -> TopicPartition:
+        """Where the journal is."""
+        return TopicPartition(JOURNAL.name, self._partition)
+
+    @property
+    def requests_place(self) -> TopicPartition:
+        """Where requests come from."""
+        return TopicPartition(REQUESTS.name, self._partition)
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """Return where to read both."""
+        return {
+            self.journal_place: self._fold.next_offset,
+            self.requests_place: self._fold.requests_through_offset,
+        }
+
+    def take_entry(self, message: Message) -> None:
+        """Take the next message of the journal."""
+        if message.offset < self._fold.next_offset:
+            return
+        try:
+            entry = decode_event(JournalEntry, message.value)
+        except ContractError as error:
+            self._fold.skip(message.offset)
+            self._dead_letters.append(dead_letter(message, self._name, str(error)))
+            return
+        self._fold.offer(entry, message.offset)
+        through = self._fold.requests_through_offset
+        while self._pending and self._pending[0][0] < through:
+            self._pending.popleft()
+
+    def take_request(self, message: Message) -> None:
+        """Take the next message of the request topic; it waits for an entry."""
+        if message.offset < self._fold.requests_through_offset:
+            return
+        if self._pending and message.offset <= self._pending[-1][0]:
+            return
+        try:
+            request = _checked(decode_event(RequestEnvelope, message.value))
+        except ContractError as error:
+            self._dead_letters.append(dead_letter(message, self._name, str(error)))
+            request = None
+        self._pending.append((message.offset, request))
+
+    def take_dead_letters(self) -> list[DeadLetter]:
+        """Return the dead letters since the last call."""
+        letters, self._dead_letters = self._dead_letters, []
+        return letters
+
+    def beat_taken(self) -> None:
+        """Note that a beat was taken, to know how fast they come."""
+        now = self._clock.monotonic_seconds()
+        self._beat_seconds += _RATE_WEIGHT * (now - self._last_beat_at - self._beat_seconds)
+        self._last_beat_at = now
+
+    async def write_if_due(self, core: StageCore) -> None:
+        """Write the next entry when the beats come close to the end of what is covered."""
+        if core.run is None:
+            return
+        run_id = core.run.run_id
+        covered_to = self._fold.covered_to(run_id)
+        # Where both chains end: an entry that lost to another one moves either, and is due again.
+        ends = (run_id, covered_to, self._fold.requests_through_offset)
+        if self._written == ends:
+            return
+        span = max(1, min(SPAN_BEATS_MAX, int(SPAN_SECONDS / max(self._beat_seconds, 1e-6))))
+        is_due = core.needs_journal() if span == 1 else covered_to - core.next_beat <= span // 2
+        if is_due:
+            self._written = ends
+            await self._write(run_id, covered_to, span)
+
+    async def _write(self, run_id: RunId, from_beat: int, span: int) -> None:
+        start = self._fold.requests_through_offset
+        taken = list(islice(self._pending, ENTRY_REQUESTS_MAX))
+        entry = JournalEntry(
+            run_id=run_id,
+            risk_partition=self._partition,
+            from_beat=from_beat,
+            to_beat=from_beat + span,
+            requests_from_offset=start,
+            requests_through_offset=taken[-1][0] + 1 if taken else start,
+            requests=tuple(request for _, request in taken if request is not None),
+        )
+        message = Message(JOURNAL.name, self._partition, encode_event(entry))
+        # An entry that is lost would hold the beats back for ever, so its failure must show.
+        await self._bus.publish([message])
+
+    @property
+    def _name(self) -> str:
+        return f"risk-{self._partition}"
+
+
+def _checked(envelope: RequestEnvelope) -> RequestEnvelope:
+    """Return an envelope that holds exactly one request."""
+    if (envelope.order is None) == (envelope.cancel is None):
+        message = "expected exactly one of order and cancel, found both or none"
+        raise ContractError(message)
+    return envelope

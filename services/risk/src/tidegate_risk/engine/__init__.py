@@ -1,0 +1,1 @@
+"""Risk without I/O: books, construction, validity and the six layers."""

@@ -1,0 +1,309 @@
+"""Risk's engine: books, marks, and a decision on every intent, a beat at a time.
+
+Accounts never look at one another, so outcomes do not depend on how they are spread over engines.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate_common.domain.enums import BeatKind, Reason
+from tidegate_common.domain.ids import AccountId, RunId
+from tidegate_common.domain.units import Int64Array
+from tidegate_common.engine import EngineState, JsonDict
+from tidegate_common.errors import InvariantError
+from tidegate_common.events.execution import Fill, OrderUpdate
+from tidegate_common.events.orders import (
+    CancelOrder,
+    CancelRequest,
+    OrderRequest,
+    RequestEnvelope,
+    SubmitOrder,
+)
+from tidegate_common.events.portfolio import EquityPoint, PortfolioState
+from tidegate_common.events.risk import Decision
+from tidegate_common.events.run import RunSpec
+from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch
+from tidegate_common.market.fees import FeeSchedule
+from tidegate_risk.engine.construction import (
+    Constructor,
+    StrategyScores,
+    read_scores,
+    wishes_of,
+)
+from tidegate_risk.engine.desk import (
+    CHECKS,
+    Desk,
+    Rules,
+    intent_of_cancel,
+    intent_of_order,
+    refuse_request,
+)
+from tidegate_risk.engine.layers import latch_breaches
+from tidegate_risk.engine.portfolio import Account
+from tidegate_risk.engine.state import Cadence, Market
+
+Request = OrderRequest | CancelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RiskInputs:
+    """What risk has of a beat.
+
+    frame : the whole market, as far as it was usable.
+    stale : (n,) int64, instruments whose shard said nothing usable.
+    """
+
+    frame: Frame
+    scores: ScoreBatch
+    updates: tuple[OrderUpdate, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    requests: tuple[RequestEnvelope, ...] = ()
+    stale: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RiskOutput:
+    """What risk says of a beat.
+
+    submits, cancels, decisions : sorted by (account_id, sequence).
+    equity : every account; portfolios : those that changed, all at OPEN, CLOSE and the last beat.
+    tick_count, score_count : rows and scores of the beat.
+    """
+
+    submits: tuple[SubmitOrder, ...]
+    cancels: tuple[CancelOrder, ...]
+    decisions: tuple[Decision, ...]
+    equity: tuple[EquityPoint, ...]
+    portfolios: tuple[PortfolioState, ...]
+    tick_count: int
+    score_count: int
+
+
+class RiskEngine:
+    """Holds the accounts of one risk partition.
+
+    Parameters
+    ----------
+    accounts : those of the partition; their cash is in the spec.
+    """
+
+    def __init__(self, spec: RunSpec, accounts: tuple[AccountId, ...]) -> None:
+        cash = {account.account_id: account.cash_fen for account in spec.accounts}
+        fees = FeeSchedule(
+            commission_rate_e6=spec.commission.rate_e6,
+            commission_minimum_fen=spec.commission.minimum_fen,
+        )
+        self._spec = spec
+        self._strategies = tuple(strategy.name for strategy in spec.strategies)
+        self._accounts = {name: Account(name, cash[name]) for name in sorted(accounts)}
+        self._rules = Rules(spec.limits, fees, CHECKS)
+        self._constructor = Constructor(spec.construction, fees)
+        self._market = Market()
+        self._stamp: BeatStamp | None = None
+
+    @property
+    def universe(self) -> Int64Array:
+        """Instruments seen so far, sorted."""
+        return self._market.columns.instrument
+
+    def on_beat(self, inputs: RiskInputs) -> RiskOutput:
+        """Book what happened, mark, and decide on what is asked."""
+        stamp = self._stamp = inputs.frame.stamp
+        stale = inputs.stale if inputs.stale is not None else np.zeros(0, np.int64)
+        self._market.take(inputs.frame, stale)
+        self._begin(stamp)
+        self._book(inputs)
+        for account in self._accounts.values():
+            account.mark(self._market)
+            latch_breaches(account.books, self._rules.limits)
+        desks = self._decide(inputs, stamp)
+        is_whole = stamp.is_last or stamp.kind in {BeatKind.OPEN, BeatKind.CLOSE}
+        return RiskOutput(
+            submits=tuple(submit for desk in desks for submit in desk.submits),
+            cancels=tuple(cancel for desk in desks for cancel in desk.cancels),
+            decisions=tuple(decision for desk in desks for decision in desk.decisions),
+            equity=tuple(account.equity() for account in self._accounts.values()),
+            portfolios=tuple(
+                account.portfolio(self._market, stamp)
+                for account in self._accounts.values()
+                if is_whole or account.is_changed
+            ),
+            tick_count=0 if stamp.kind is BeatKind.OPEN else len(inputs.frame.rows),
+            score_count=len(inputs.scores),
+        )
+
+    def portfolios(self) -> tuple[PortfolioState, ...]:
+        """Return every account's books after the last beat; none before the first."""
+        if self._stamp is None:
+            return ()
+        stamp = self._stamp
+        return tuple(account.portfolio(self._market, stamp) for account in self._accounts.values())
+
+    def snapshot(self) -> EngineState:
+        """Return the memory; later beats do not change what was returned."""
+        accounts = {name: account.dump() for name, account in self._accounts.items()}
+        values: JsonDict = {
+            "stamp": asdict(self._stamp) if self._stamp is not None else None,
+            "cadence": int(self._market.cadence),
+            "is_classified": self._market.is_classified,
+            "accounts": accounts,
+        }
+        return EngineState(values, self._market.snapshot_arrays())
+
+    def restore(self, state: EngineState) -> None:
+        """Take up a memory that `snapshot` returned, in this or in another process."""
+        values = state.values
+        self._stamp = _load_stamp(values["stamp"])
+        self._market.restore(
+            state.arrays,
+            stamp=self._stamp,
+            cadence=Cadence(cast("int", values["cadence"])),
+            is_classified=bool(values["is_classified"]),
+        )
+        accounts = cast("JsonDict", values["accounts"])
+        for name, account in self._accounts.items():
+            account.load(accounts[name], self._market)
+
+    def _begin(self, stamp: BeatStamp) -> None:
+        for account in self._accounts.values():
+            account.is_changed = False
+            if stamp.kind is BeatKind.OPEN:
+                account.roll_day()
+                account.forget_decisions_before(
+                    stamp.beat - self._spec.construction.cooldown_beats,
+                )
+
+    def _book(self, inputs: RiskInputs) -> None:
+        # Fills first: an order's last update releases what its fills have left.
+        for fill in inputs.fills:
+            self._owner(fill.account_id).book_fill(fill)
+        for update in inputs.updates:
+            self._owner(update.account_id).take_update(update)
+
+    def _owner(self, account_id: AccountId) -> Account:
+        account = self._accounts.get(account_id)
+        if account is None:
+            held = ", ".join(self._accounts)
+            message = f"fills must be of accounts {held}, one was of {account_id}"
+            raise InvariantError(message)
+        return account
+
+    def _decide(self, inputs: RiskInputs, stamp: BeatStamp) -> list[Desk]:
+        requests = _requests_by_account(inputs.requests)
+        asked = self._asked(inputs.scores)
+        desks = []
+        for name in sorted(self._accounts.keys() | requests.keys()):
+            account = self._accounts.get(name)
+            desk = Desk(account or Account(name, 0), self._market, self._rules, stamp)
+            desks.append(desk)
+            own_requests = requests.get(name, [])
+            if account is None:
+                _refuse_all(desk, own_requests)
+                continue
+            self._cancel_stale_orders(desk, account, stamp)
+            for request in own_requests:
+                _take_request(desk, account, request, stamp.beat)
+            for strategy in asked:
+                self._take_scores(desk, account, strategy, stamp)
+        return desks
+
+    def _asked(self, scores: ScoreBatch) -> tuple[StrategyScores, ...]:
+        if not self._market.can_scores_act or not len(scores):
+            return ()
+        return read_scores(scores, self._strategies, self._spec.construction)
+
+    def _take_scores(
+        self,
+        desk: Desk,
+        account: Account,
+        asked: StrategyScores,
+        stamp: BeatStamp,
+    ) -> None:
+        wishes = wishes_of(
+            asked,
+            account,
+            beat=stamp.beat,
+            cooldown_beats=self._spec.construction.cooldown_beats,
+        )
+        for wish in wishes:
+            intent = self._constructor.intent_of(
+                wish,
+                asked.strategy,
+                account,
+                self._market,
+                stamp,
+            )
+            desk.decide(intent)
+            account.decided[asked.strategy, wish.instrument] = stamp.beat
+
+    def _cancel_stale_orders(self, desk: Desk, account: Account, stamp: BeatStamp) -> None:
+        """Cancel strategies' orders that worked longer than the cooldown, to free their capital.
+
+        In tick runs only: a bar run's orders live for one day of bars. A cancel that the exchange
+        did not take is sent again after another cooldown.
+        """
+        if stamp.kind is not BeatKind.TICK:
+            return
+        for order in account.orders.values():
+            age_beats = stamp.beat - max(order.beat, order.cancel_beat)
+            is_old = age_beats > self._spec.construction.cooldown_beats
+            if is_old and order.is_from_score and self._market.can_cancel(order.instrument):
+                desk.cancel(order)
+
+
+def _requests_by_account(envelopes: Iterable[RequestEnvelope]) -> dict[AccountId, list[Request]]:
+    """Return each account's requests in the order in which they entered."""
+    requests: dict[AccountId, list[Request]] = {}
+    for envelope in envelopes:
+        for request in (envelope.order, envelope.cancel):
+            if request is not None:
+                requests.setdefault(request.account_id, []).append(request)
+    return requests
+
+
+def _refuse_all(desk: Desk, requests: list[Request]) -> None:
+    for request in requests:
+        if isinstance(request, OrderRequest):
+            intent = intent_of_order(request)
+        else:
+            intent = intent_of_cancel(request, None)
+        desk.refuse(intent, refuse_request(Reason.UNKNOWN_ACCOUNT))
+
+
+def _take_request(desk: Desk, account: Account, request: Request, beat: int) -> None:
+    is_new = account.remember_request(request.request_id)
+    if isinstance(request, OrderRequest):
+        intent = intent_of_order(request)
+        if is_new:
+            desk.decide(intent)
+        else:
+            desk.refuse(intent, refuse_request(Reason.DUPLICATE_REQUEST))
+        return
+    order = account.orders.get(request.order_id)
+    intent = intent_of_cancel(request, order)
+    if not is_new:
+        desk.refuse(intent, refuse_request(Reason.DUPLICATE_REQUEST))
+    elif order is None:
+        desk.refuse(intent, refuse_request(Reason.UNKNOWN_ORDER))
+    elif order.cancel_beat == beat:
+        desk.refuse(intent, refuse_request(Reason.DUPLICATE_REQUEST))
+    else:
+        desk.cancel(order)
+
+
+def _load_stamp(values: object) -> BeatStamp | None:
+    if values is None:
+        return None
+    fields = dict(cast("dict[str, object]", values))
+    return BeatStamp(
+        run_id=RunId(cast("str", fields["run_id"])),
+        beat=cast("int", fields["beat"]),
+        kind=BeatKind(cast("str", fields["kind"])),
+        trade_date=cast("int", fields["trade_date"]),
+        ts_event_ns=cast("int", fields["ts_event_ns"]),
+        is_last=cast("bool", fields["is_last"]),
+    )

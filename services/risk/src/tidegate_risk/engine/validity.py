@@ -1,0 +1,193 @@
+"""Order validity, cheapest first: whether the exchange could take the order at all."""
+
+from tidegate_common.domain.enums import Layer, LimitState, OrderType, Reason, Side, Unit
+from tidegate_common.market.lots import is_valid_buy, is_valid_sell, lot_rule, price_tick_e4
+from tidegate_risk.engine.case import Case, Check
+from tidegate_risk.engine.intent import Refusal
+
+
+def check_account(case: Case) -> Refusal | None:
+    """Refuse everything for a halted account."""
+    if case.account.books.is_halted:
+        return _refuse(Reason.ACCOUNT_HALTED)
+    return None
+
+
+def check_instrument(case: Case) -> Refusal | None:
+    """Refuse an instrument without reference data today."""
+    if not case.listing.is_listed:
+        return _refuse(Reason.UNKNOWN_INSTRUMENT)
+    return None
+
+
+def check_suspension(case: Case) -> Refusal | None:
+    """Refuse an instrument that is suspended today."""
+    if case.listing.is_suspended:
+        return _refuse(Reason.SUSPENDED)
+    return None
+
+
+def check_mark(case: Case) -> Refusal | None:
+    """Refuse an instrument without a price."""
+    if not case.listing.mark_e4:
+        return _refuse(Reason.MISSING_MARK, observed=0, limit=1, unit=Unit.PRICE_E4)
+    return None
+
+
+def check_mark_age(case: Case) -> Refusal | None:
+    """Refuse a mark whose shard is silent, or that no tick confirmed for too long."""
+    listing = case.listing
+    limit = 0 if listing.is_stale else case.limits.stale_beats_max
+    if listing.is_stale or (listing.is_ticking and listing.age_beats > limit):
+        return _refuse(
+            Reason.STALE_MARK,
+            observed=listing.age_beats,
+            limit=limit,
+            unit=Unit.BEATS,
+        )
+    return None
+
+
+def check_limit_state(case: Case) -> Refusal | None:
+    """Refuse a day whose price limit is in doubt, and a market buy that nothing bounds."""
+    state = case.listing.limit_state
+    intent = case.intent
+    is_unbounded = (
+        intent.order_type is OrderType.MARKET
+        and intent.side is Side.BUY
+        and state is not LimitState.LIMITED
+    )
+    if state is LimitState.UNKNOWN or is_unbounded:
+        return _refuse(Reason.UNKNOWN_PRICE_LIMIT)
+    return None
+
+
+def check_price_tick(case: Case) -> Refusal | None:
+    """Refuse a limit price off the tick, and any price on a market order."""
+    price_e4 = case.intent.price_e4
+    if case.intent.order_type is OrderType.MARKET:
+        tick_e4, is_good = 0, price_e4 == 0
+    else:
+        tick_e4 = price_tick_e4(case.listing.board)
+        is_good = price_e4 > 0 and price_e4 % tick_e4 == 0
+    if is_good:
+        return None
+    return _refuse(
+        Reason.BAD_PRICE_TICK,
+        observed=price_e4,
+        limit=tick_e4,
+        unit=Unit.PRICE_E4,
+    )
+
+
+def check_price_limit(case: Case) -> Refusal | None:
+    """Refuse a limit price beyond the day's limits."""
+    listing, price_e4 = case.listing, case.intent.price_e4
+    is_free = listing.limit_state is not LimitState.LIMITED
+    if is_free or case.intent.order_type is OrderType.MARKET:
+        return None
+    nearest_e4 = min(max(price_e4, listing.limit_down_e4), listing.limit_up_e4)
+    if nearest_e4 == price_e4:
+        return None
+    return _refuse(
+        Reason.OUTSIDE_PRICE_LIMIT,
+        observed=price_e4,
+        limit=nearest_e4,
+        unit=Unit.PRICE_E4,
+    )
+
+
+def check_buy_lot(case: Case) -> Refusal | None:
+    """Refuse a buy that is no whole lot or beyond the order's maximum."""
+    quantity_shares = case.intent.quantity_shares
+    rule = lot_rule(case.listing.board)
+    is_market = case.intent.order_type is OrderType.MARKET
+    largest_shares = rule.max_market_shares if is_market else rule.max_limit_shares
+    if quantity_shares > largest_shares:
+        return _refuse_lot(quantity_shares, largest_shares)
+    if not is_valid_buy(quantity_shares, case.listing.board):
+        return _refuse_lot(quantity_shares, rule.min_shares)
+    return None
+
+
+def check_sellable(case: Case) -> Refusal | None:
+    """Refuse to sell what is not held, is locked by T+1 or promised to other orders."""
+    wanted_shares = case.intent.quantity_shares
+    sellable_shares = _sellable_shares(case)
+    if wanted_shares > sellable_shares:
+        return _refuse(
+            Reason.NOT_SELLABLE,
+            observed=sellable_shares,
+            limit=wanted_shares,
+            unit=Unit.SHARES,
+        )
+    return None
+
+
+def check_sell_lot(case: Case) -> Refusal | None:
+    """Refuse a sell that splits an odd lot or is beyond the order's maximum."""
+    quantity_shares = case.intent.quantity_shares
+    rule = lot_rule(case.listing.board)
+    is_market = case.intent.order_type is OrderType.MARKET
+    largest_shares = rule.max_market_shares if is_market else rule.max_limit_shares
+    if quantity_shares > largest_shares:
+        return _refuse_lot(quantity_shares, largest_shares)
+    if not is_valid_sell(quantity_shares, _sellable_shares(case), case.listing.board):
+        return _refuse_lot(quantity_shares, rule.min_shares)
+    return None
+
+
+def check_cash(case: Case) -> Refusal | None:
+    """Refuse what the free cash cannot pay, fees included."""
+    needed_fen = case.needed_fen
+    free_fen = case.account.books.available_fen - case.intent.cash_reserve_fen
+    # An order that needs nothing is good even where other orders hold back all cash.
+    if needed_fen > max(0, free_fen):
+        return _refuse(
+            Reason.NOT_ENOUGH_CASH,
+            observed=needed_fen,
+            limit=free_fen,
+            unit=Unit.FEN,
+        )
+    return None
+
+
+_COMMON: tuple[Check, ...] = (
+    check_account,
+    check_instrument,
+    check_suspension,
+    check_mark,
+    check_mark_age,
+    check_limit_state,
+    check_price_tick,
+    check_price_limit,
+)
+BUY_CHECKS: tuple[Check, ...] = (*_COMMON, check_buy_lot, check_cash)
+# Before the lot, because which odd lots may be sold depends on what is sellable.
+SELL_CHECKS: tuple[Check, ...] = (*_COMMON, check_sellable, check_sell_lot, check_cash)
+
+
+def _sellable_shares(case: Case) -> int:
+    return case.account.sellable_shares(
+        case.intent.instrument,
+        is_after_close=case.market.is_after_close,
+    )
+
+
+def _refuse_lot(quantity_shares: int, limit_shares: int) -> Refusal:
+    return _refuse(
+        Reason.BAD_LOT,
+        observed=quantity_shares,
+        limit=limit_shares,
+        unit=Unit.SHARES,
+    )
+
+
+def _refuse(
+    reason: Reason,
+    *,
+    observed: int = 0,
+    limit: int = 0,
+    unit: Unit = Unit.NONE,
+) -> Refusal:
+    return Refusal(Layer.VALIDITY, reason, observed, limit, unit)

@@ -1,0 +1,1 @@
+"""What signals reads from outside the bus."""

@@ -1,0 +1,1 @@
+"""Incremental indicators, updated for all instruments at once."""

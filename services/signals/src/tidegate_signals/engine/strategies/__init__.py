@@ -1,0 +1,1 @@
+"""Strategies, one file each; `registry` knows them by kind."""

@@ -1,0 +1,289 @@
+"""Golden samples: the bytes of every event, frame and header stay what they are.
+
+A sample that changes breaks readers that are not yet moved. Where the change is meant, write the
+files anew with `TIDEGATE_TEST_WRITE_GOLDEN=1` and look at what git says about them.
+"""
+
+import os
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from tidegate_common.bus.beats import StageSnapshot
+from tidegate_common.bus.headers import beat_message, frame_message
+from tidegate_common.bus.snapshots import encode_snapshot
+from tidegate_common.codec import decode_event, encode_event
+from tidegate_common.domain.enums import (
+    AccountState,
+    BeatKind,
+    CauseKind,
+    Layer,
+    Liquidity,
+    OrderReason,
+    OrderStatus,
+    OrderType,
+    Outcome,
+    PriceSource,
+    Reason,
+    Side,
+    TimeInForce,
+    Unit,
+)
+from tidegate_common.domain.ids import AccountId, FillId, OrderId, RequestId, RunId
+from tidegate_common.engine import EngineState
+from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
+from tidegate_common.events.message import DeadLetter, Message, Origin
+from tidegate_common.events.orders import (
+    CancelOrder,
+    CancelRequest,
+    OrderBatch,
+    RequestEnvelope,
+    SubmitOrder,
+)
+from tidegate_common.events.outcome import RunSummary
+from tidegate_common.events.portfolio import (
+    EquityPoint,
+    PortfolioBatch,
+    PortfolioState,
+    PositionState,
+)
+from tidegate_common.events.risk import Decision, DecisionBatch
+from tidegate_common.events.run import FeedSpec, InputFile, RunSpec, SyntheticSpec
+from tidegate_common.events.topics import ORDERS, TOPICS
+from tidegate_common.frames.codec import decode_frame, decode_scores, encode_frame, encode_scores
+from tidegate_common.testing.builders import (
+    MAOTAI,
+    MARKET_OPEN_NS,
+    RUN_ID,
+    make_frame,
+    make_journal_entry,
+    make_request,
+    make_rows,
+    make_run_spec,
+    make_scores,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+WRITE_GOLDEN = "TIDEGATE_TEST_WRITE_GOLDEN"
+ACCOUNT = AccountId("A1")
+ORDER = OrderId("run-a.7.A1.0")
+
+SUBMIT = SubmitOrder(
+    order_id=ORDER,
+    decision_id=ORDER,
+    beat=7,
+    account_id=ACCOUNT,
+    sequence=0,
+    instrument=MAOTAI,
+    side=Side.BUY,
+    order_type=OrderType.LIMIT,
+    time_in_force=TimeInForce.DAY,
+    price_e4=18_000_000,
+    quantity_shares=200,
+    ts_event_ns=MARKET_OPEN_NS,
+)
+CANCEL = CancelOrder(
+    order_id=ORDER,
+    beat=9,
+    account_id=ACCOUNT,
+    sequence=1,
+    instrument=MAOTAI,
+    ts_event_ns=MARKET_OPEN_NS,
+)
+UPDATE = OrderUpdate(
+    order_id=ORDER,
+    beat=8,
+    account_id=ACCOUNT,
+    sequence=0,
+    instrument=MAOTAI,
+    side=Side.BUY,
+    status=OrderStatus.PARTIALLY_FILLED,
+    reason=OrderReason.NONE,
+    cumulative_shares=100,
+    leaves_shares=100,
+    ts_event_ns=MARKET_OPEN_NS,
+)
+FILL = Fill(
+    fill_id=FillId(f"{ORDER}.0"),
+    order_id=ORDER,
+    decision_id=ORDER,
+    beat=8,
+    account_id=ACCOUNT,
+    order_beat=7,
+    sequence=0,
+    instrument=MAOTAI,
+    side=Side.BUY,
+    price_e4=17_999_900,
+    quantity_shares=100,
+    amount_fen=17_999_900,
+    commission_fen=4_500,
+    stamp_duty_fen=0,
+    transfer_fee_fen=180,
+    source=PriceSource.LEVEL,
+    liquidity=Liquidity.TAKER,
+    ts_event_ns=MARKET_OPEN_NS,
+)
+DECISION = Decision(
+    decision_id=ORDER,
+    beat=7,
+    account_id=ACCOUNT,
+    sequence=0,
+    instrument=MAOTAI,
+    side=Side.BUY,
+    order_type=OrderType.LIMIT,
+    price_e4=18_000_000,
+    quantity_shares=200,
+    outcome=Outcome.REJECTED,
+    layer=Layer.POSITION_SIZE,
+    reason=Reason.POSITION_LIMIT,
+    observed=3_600,
+    limit=2_000,
+    unit=Unit.BPS,
+    nav_fen=100_000_000,
+    cause_kind=CauseKind.SCORE,
+    cause="imbalance",
+    score_e6=412_000,
+    score_beat=7,
+    order_id="",
+    ts_event_ns=MARKET_OPEN_NS,
+)
+PORTFOLIO = PortfolioState(
+    account_id=ACCOUNT,
+    beat=8,
+    trade_date=20230201,
+    ts_event_ns=MARKET_OPEN_NS,
+    state=AccountState.ACTIVE,
+    cash_fen=81_995_420,
+    frozen_fen=18_004_680,
+    nav_fen=99_995_320,
+    opening_nav_fen=100_000_000,
+    high_water_fen=100_000_000,
+    day_pnl_fen=-4_680,
+    realised_pnl_fen=0,
+    fees_fen=4_680,
+    positions=(PositionState(MAOTAI, 100, 0, 18_004_580, 17_999_900, 17_999_900),),
+)
+RUN_SPEC = RunSpec(
+    run_id=RUN_ID,
+    accounts=make_run_spec().accounts,
+    strategies=make_run_spec().strategies,
+    feed=FeedSpec((InputFile("day.parquet", "0" * 64),), SyntheticSpec()),
+)
+SUMMARY = RunSummary(RUN_ID, 3, 60, 60, 1, {"bad_lot": 2}, 1, 1, 4_680, 9, 0, 0.5, 6.0, "0" * 64)
+
+EVENTS = {
+    "run_spec": RUN_SPEC,
+    "order_batch": OrderBatch(RUN_ID, 7, 0, 1, (SUBMIT,), (CANCEL,)),
+    "fill_batch": FillBatch(RUN_ID, 8, 1, 0, (UPDATE,), (FILL,)),
+    "decision_batch": DecisionBatch(RUN_ID, 7, 0, (DECISION,)),
+    "portfolio_batch": PortfolioBatch(
+        run_id=RUN_ID,
+        beat=8,
+        risk_partition=0,
+        trade_date=20230201,
+        ts_event_ns=MARKET_OPEN_NS,
+        tick_count=20,
+        score_count=20,
+        is_last=False,
+        equity=(EquityPoint(ACCOUNT, 81_995_420, 99_995_320),),
+        portfolios=(PORTFOLIO,),
+    ),
+    "request_order": make_request(1),
+    "request_cancel": RequestEnvelope(cancel=CancelRequest(RequestId("q2"), ACCOUNT, ORDER)),
+    "journal_entry": make_journal_entry(4, 8, requests_from=3, requests=[make_request(3)]),
+    "dead_letter": DeadLetter("market.ticks.v1", 0, 9, "signals-0", "expected a frame", "aGk="),
+    "run_summary": SUMMARY,
+}
+
+
+def golden(name: str, found: bytes) -> bytes:
+    """Return the golden sample of a name; write it when told to."""
+    path = GOLDEN / name
+    if os.environ.get(WRITE_GOLDEN):
+        path.write_bytes(found)
+    return path.read_bytes()
+
+
+def wrapped_hex(data: bytes) -> bytes:
+    """Return bytes as lines of hexadecimal digits, so that git shows what changes."""
+    lines = [data[start : start + 40].hex() for start in range(0, len(data), 40)]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def header_lines(message: Message) -> bytes:
+    """Return key and headers as text."""
+    key = message.key.decode() if message.key else ""
+    said = [f"{name}: {value.decode()}" for name, value in message.headers]
+    return "".join(f"{line}\n" for line in [f"key: {key}", *said]).encode()
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_event_has_its_golden_bytes(name: str) -> None:
+    """Field names, their order and the texts of enums are the contract."""
+    event = EVENTS[name]
+
+    data = encode_event(event)
+    sample = golden(f"{name}.json", data + b"\n")
+
+    assert data + b"\n" == sample
+    assert decode_event(type(event), sample) == event
+
+
+@pytest.mark.parametrize("kind", BeatKind)
+def test_frame_has_its_golden_bytes(kind: BeatKind) -> None:
+    """The Arrow schema and the metadata are the contract; replays compare bytes."""
+    data = encode_frame(make_frame(kind=kind, rows=make_rows(kind, 2)))
+
+    sample = golden(f"frame_{kind}.hex", wrapped_hex(data))
+    decoded = decode_frame(bytes.fromhex(sample.decode()))
+
+    assert wrapped_hex(data) == sample
+    assert encode_frame(decoded) == data
+
+
+def test_scores_have_their_golden_bytes() -> None:
+    """Scores leave signals as integers, so their bytes do not depend on the processor."""
+    data = encode_scores(make_scores(row_count=2))
+
+    sample = golden("scores.hex", wrapped_hex(data))
+
+    assert wrapped_hex(data) == sample
+    assert encode_scores(decode_scores(bytes.fromhex(sample.decode()))) == data
+
+
+def test_frame_headers_are_golden() -> None:
+    """CloudEvents 1.0 in Kafka's binary mode, with the stamp and the run's settings."""
+    found = header_lines(frame_message(make_frame(0, shard=1, is_last=True), "ingest-0"))
+
+    assert found == golden("headers_frame.txt", found)
+
+
+def test_beat_headers_are_golden() -> None:
+    """CloudEvents 1.0 in Kafka's binary mode, with run, beat and producer."""
+    message = beat_message(ORDERS, 1, Origin(RunId("run-a"), 7, "risk-0"), b"{}")
+    found = header_lines(message)
+
+    assert found == golden("headers_beat.txt", found)
+
+
+def test_every_event_on_a_topic_has_a_golden_sample() -> None:
+    """A contract without a sample is not locked."""
+    sampled = {type(event).__name__ for event in EVENTS.values()}
+    others = {"Frame", "ScoreBatch", "SnapshotChunk"}
+
+    assert {topic.value_type for topic in TOPICS} - others <= sampled
+
+
+def test_golden_events_show_every_field() -> None:
+    """A field that no sample fills could change unseen."""
+    for event in EVENTS.values():
+        names = {field.name for field in fields(event)}
+        assert all(f'"{name}":'.encode() in encode_event(event) for name in names)
+
+
+def test_snapshot_header_is_locked_by_its_format_version() -> None:
+    """Whoever changes what a snapshot holds must also change its version."""
+    data = encode_snapshot(StageSnapshot("{}", 3, ("r0",), {}, EngineState({"n": 1}, {}), None))
+
+    assert data[8:] + b"\n" == golden("snapshot.json", data[8:] + b"\n")

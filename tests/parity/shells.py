@@ -1,0 +1,254 @@
+"""Runs the platform's shells on a `MemoryBus`, to compare them with the loop of the backtester."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from tidegate_backtest.loop import run_loop
+from tidegate_common.bus.base import NewTopic
+from tidegate_common.bus.beats import BeatResult, StageCore
+from tidegate_common.bus.headers import origin_of
+from tidegate_common.bus.journal import JournalFold
+from tidegate_common.bus.memory import MemoryBus
+from tidegate_common.bus.processor import Processor
+from tidegate_common.bus.snapshots import SnapshotStore
+from tidegate_common.codec import decode_event, encode_event
+from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
+from tidegate_common.events.orders import OrderBatch, SubmitOrder
+from tidegate_common.events.portfolio import PortfolioBatch
+from tidegate_common.events.risk import Decision, DecisionBatch
+from tidegate_common.events.run import RunSpec
+from tidegate_common.events.topics import (
+    DECISIONS,
+    EXECUTION_SNAPSHOTS,
+    FILLS,
+    ORDERS,
+    PORTFOLIOS,
+    RISK_SNAPSHOTS,
+    SIGNALS_SNAPSHOTS,
+    TOPICS,
+    Topic,
+    partition_count,
+)
+from tidegate_common.frames.frame import Frame
+from tidegate_common.runtime.metrics import StageMetrics
+from tidegate_common.runtime.stage import StageHooks, StageRunner
+from tidegate_common.runtime.system_clock import SystemClock
+from tidegate_execution.shell import ExecutionProcessor
+from tidegate_ingest.shell import Publisher
+from tidegate_risk.adapters.journal import JournalKeeper
+from tidegate_risk.shell import RiskProcessor
+from tidegate_signals.stage import SignalsProcessor
+
+Batch = TypeVar("Batch", DecisionBatch, OrderBatch, FillBatch, PortfolioBatch)
+Event = Decision | SubmitOrder | OrderUpdate | Fill
+
+# A day of a few hundred beats takes seconds; a stage that waits for ever fails the test.
+RUN_SECONDS_MAX = 100.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Every event of a run as its bytes, by stream, in the order of (beat, account, sequence)."""
+
+    decisions: list[bytes] = field(default_factory=list)
+    orders: list[bytes] = field(default_factory=list)
+    updates: list[bytes] = field(default_factory=list)
+    fills: list[bytes] = field(default_factory=list)
+    portfolios: list[bytes] = field(default_factory=list)
+
+
+class Platform:
+    """Composes stages for a deployment of so many shards and risk partitions."""
+
+    def __init__(
+        self,
+        *,
+        shard_count: int = 1,
+        risk_partition_count: int = 1,
+        stripe_count: int = 1,
+    ) -> None:
+        self.bus = MemoryBus()
+        self.stripe_count = stripe_count
+        self.shard_count = shard_count
+        self.risk_partition_count = risk_partition_count
+        self.snapshot_every_beats = 50
+
+    async def create_topics(self) -> None:
+        """Create all topics and their dead letters."""
+        topics = [
+            NewTopic(
+                topic.name,
+                partition_count(
+                    topic,
+                    shard_count=self.shard_count,
+                    risk_partition_count=self.risk_partition_count,
+                    stripe_count=self.stripe_count,
+                ),
+            )
+            for topic in TOPICS
+        ]
+        letters = [NewTopic(topic.dead_letters, 1) for topic in TOPICS]
+        await self.bus.create_topics(topics + letters)
+
+    async def run(self, frames: Iterator[Frame], run_id: str) -> None:
+        """Feed the frames and let all stages work until risk has taken the last beat."""
+        await self.create_topics()
+        stopping = asyncio.Event()
+        ended: set[str] = set()
+
+        def after_beat(stage: str, result: BeatResult) -> None:
+            if result.stamp.is_last:
+                ended.add(stage)
+                if len(ended) == len(names):
+                    stopping.set()
+
+        names = [f"risk-{number}" for number in range(self.risk_partition_count)]
+        async with asyncio.timeout(RUN_SECONDS_MAX), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.ingest(frames, run_id, stopping))
+            for shard in range(self.shard_count):
+                tasks.create_task(self.signals(shard, stopping))
+                tasks.create_task(self.execution(shard, stopping))
+            for number, name in enumerate(names):
+                tasks.create_task(
+                    self.risk(number, stopping, partial(after_beat, name)),
+                )
+
+    async def ingest(self, frames: Iterator[Frame], run_id: str, stopping: asyncio.Event) -> None:
+        """Send the frames."""
+        publisher = Publisher(
+            bus=self.bus,
+            run_id=run_id,
+            shard_count=self.shard_count,
+            pacer=None,
+            progress=None,
+            ahead_beats_max=1_000_000,
+        )
+        publisher.next_beat = await publisher.first_missing_beat()
+        await publisher.publish(frames, stopping)
+
+    async def signals(self, shard: int, stopping: asyncio.Event) -> None:
+        """Run a shard of signals."""
+        core = StageCore(SignalsProcessor(shard))
+        await self._runner(core, SIGNALS_SNAPSHOTS, shard, StageHooks()).run(stopping)
+
+    async def execution(self, shard: int, stopping: asyncio.Event) -> None:
+        """Run a shard of execution."""
+        processor: Processor = ExecutionProcessor(
+            shard, self.shard_count, self.risk_partition_count
+        )
+        core = StageCore(processor, stripe_count=self.stripe_count)
+        await self._runner(core, EXECUTION_SNAPSHOTS, shard, StageHooks()).run(stopping)
+
+    async def risk(
+        self,
+        partition: int,
+        stopping: asyncio.Event,
+        after_beat: Callable[[BeatResult], None],
+    ) -> None:
+        """Run a partition of risk."""
+        processor = RiskProcessor(
+            partition,
+            shard_count=self.shard_count,
+            risk_partition_count=self.risk_partition_count,
+        )
+        fold = JournalFold()
+        core = StageCore(processor, fold, stripe_count=self.stripe_count)
+        keeper = JournalKeeper(self.bus, fold, partition, SystemClock())
+
+        def taken(result: BeatResult) -> None:
+            keeper.beat_taken()
+            after_beat(result)
+
+        async def before_beat() -> None:
+            await keeper.write_if_due(core)
+
+        hooks = StageHooks(
+            side_inputs={
+                keeper.journal_place: keeper.take_entry,
+                keeper.requests_place: keeper.take_request,
+            },
+            side_positions=keeper.positions,
+            before_beat=before_beat,
+            after_beat=taken,
+        )
+        await self._runner(core, RISK_SNAPSHOTS, partition, hooks).run(stopping)
+
+    def _runner(
+        self, core: StageCore, topic: Topic, partition: int, hooks: StageHooks
+    ) -> StageRunner:
+        return StageRunner(
+            bus=self.bus,
+            core=core,
+            snapshots=SnapshotStore(self.bus, topic, partition),
+            metrics=StageMetrics(),
+            snapshot_every_beats=self.snapshot_every_beats,
+            hooks=hooks,
+        )
+
+    def outcome(self) -> Outcome:
+        """Return all events that the log holds, repeats dropped."""
+        events = Outcome()
+        decisions: list[Decision] = []
+        orders: list[SubmitOrder] = []
+        updates: list[OrderUpdate] = []
+        fills: list[Fill] = []
+        final: dict[str, bytes] = {}
+        for verdicts in self._batches(DECISIONS, DecisionBatch):
+            decisions += verdicts.decisions
+        for sent in self._batches(ORDERS, OrderBatch):
+            orders += sent.submits
+        for answers in self._batches(FILLS, FillBatch):
+            updates += answers.updates
+            fills += answers.fills
+        for books in self._batches(PORTFOLIOS, PortfolioBatch):
+            for state in books.portfolios:
+                final[state.account_id] = encode_event(state)
+        events.decisions = _sorted(decisions)
+        events.orders = _sorted(orders)
+        events.updates = _sorted(updates)
+        events.fills = _sorted(fills)
+        events.portfolios = [final[account] for account in sorted(final)]
+        return events
+
+    def _batches(self, topic: Topic, batch_type: type[Batch]) -> Iterator[Batch]:
+        count = partition_count(
+            topic,
+            shard_count=self.shard_count,
+            risk_partition_count=self.risk_partition_count,
+            stripe_count=self.stripe_count,
+        )
+        seen = set()
+        for partition in range(count):
+            for message in self.bus.log(topic.name, partition):
+                key = (partition, origin_of(message))
+                if key not in seen:
+                    seen.add(key)
+                    yield decode_event(batch_type, message.value)
+
+
+def _sorted(events: Sequence[Event]) -> list[bytes]:
+    def key(event: Event) -> tuple[int, str, int, int, int]:
+        # An order's id is run.beat.account.sequence.
+        order_beat = int(event.order_id.split(".")[1]) if event.order_id else event.beat
+        index = int(event.fill_id.rsplit(".", 1)[1]) if isinstance(event, Fill) else 0
+        return event.beat, event.account_id, order_beat, event.sequence, index
+
+    return [encode_event(event) for event in sorted(events, key=key)]
+
+
+def loop_outcome(spec: RunSpec, frames: Iterator[Frame]) -> Outcome:
+    """Return the same of the backtester's loop."""
+    events = Outcome()
+    final: dict[str, bytes] = {}
+    for beat in run_loop(spec, frames):
+        events.decisions += [encode_event(event) for event in beat.decisions]
+        events.orders += [encode_event(event) for event in beat.submits]
+        events.updates += [encode_event(event) for event in beat.updates]
+        events.fills += [encode_event(event) for event in beat.fills]
+        for state in beat.portfolios:
+            final[state.account_id] = encode_event(state)
+    events.portfolios = [final[account] for account in sorted(final)]
+    return events

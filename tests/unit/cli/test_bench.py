@@ -1,0 +1,85 @@
+"""The frame of the benchmarks."""
+
+import json
+import math
+
+import pytest
+
+from tidegate_cli.bench import BENCHES, BenchOptions, BenchReport, Metric, find_bench, report_json
+from tidegate_cli.bench.frame import Better, Machine, describe_machine, median_ns, with_goal
+from tidegate_cli.bench.lockstep import quantile
+from tidegate_common.clock import ManualClock
+from tidegate_common.errors import ConfigError
+from tidegate_common.runtime.system_clock import SystemClock
+
+ROUND_TRIPS = """\
+tidegate_stage_round_trip_seconds_bucket{le="0.001",stage="risk"} 0.0
+tidegate_stage_round_trip_seconds_bucket{le="0.002",stage="risk"} 50.0
+tidegate_stage_round_trip_seconds_bucket{le="0.004",stage="risk"} 100.0
+tidegate_stage_round_trip_seconds_bucket{le="+Inf",stage="risk"} 100.0
+"""
+
+
+def test_report_json_has_the_keys_of_every_bench() -> None:
+    """Programs compare benches without knowing them."""
+    report = BenchReport("x", (Metric("speed", 1.5, "beats/s"),), {"a_to_b": 2.0})
+
+    document = json.loads(json.dumps(report_json(report, describe_machine())))
+
+    assert list(document) == ["bench", "results", "ratios", "machine"]
+    assert document["results"] == [
+        {"metric": "speed", "value": 1.5, "unit": "beats/s", "goal": None, "met": None}
+    ]
+    assert set(document["machine"]) == set(Machine.__slots__)
+
+
+@pytest.mark.parametrize(
+    ("value", "better", "is_met"),
+    [(150.0, Better.MORE, True), (149.9, Better.MORE, False), (150.1, Better.LESS, False)],
+)
+def test_with_goal_value_on_its_side_is_met(value: float, better: Better, is_met: bool) -> None:  # noqa: FBT001
+    """A goal that is just reached is met."""
+    assert with_goal("speed", value, "beats/s", goal=150.0, better=better).met is is_met
+
+
+def test_median_ns_one_slow_repeat_does_not_show() -> None:
+    """A machine hiccups; the median does not."""
+    clock = ManualClock()
+    waits = iter([0.0, 0.002, 0.002, 9.0])
+
+    found = median_ns(
+        lambda: clock.advance(next(waits)), clock=clock, repeat_count=3, calls_per_repeat=1
+    )
+
+    assert found == pytest.approx(2_000_000)
+
+
+def test_quantile_of_a_histogram_lies_within_its_bucket() -> None:
+    """Half of the round trips took up to 2 ms, all up to 4 ms."""
+    assert quantile(ROUND_TRIPS, 0.5) == pytest.approx(0.002)
+    assert quantile(ROUND_TRIPS, 0.75) == pytest.approx(0.003)
+    assert quantile(ROUND_TRIPS, 1.0) == pytest.approx(0.004)
+
+
+def test_quantile_without_any_count_is_zero() -> None:
+    """A run without a round trip has no latency."""
+    assert quantile("", 0.5) == 0.0
+    assert quantile(ROUND_TRIPS.replace("50.0", "0.0").replace("100.0", "0.0"), 0.5) == 0.0
+
+
+def test_find_bench_unknown_name_lists_the_known_ones() -> None:
+    """The user learns what there is."""
+    assert find_bench("codec").name == "codec"
+    with pytest.raises(ConfigError, match="one of codec, loop, lockstep, was 'x'"):
+        find_bench("x")
+
+
+@pytest.mark.parametrize("name", ["codec", "loop"])
+def test_bench_in_process_runs_and_has_finite_figures(name: str) -> None:
+    """A bench that nobody runs rots."""
+    report = find_bench(name).run(BenchOptions(SystemClock(), repeat_count=1))
+
+    assert report.bench == name
+    assert report.results
+    assert all(math.isfinite(each.value) and each.value > 0 for each in report.results)
+    assert {bench.name for bench in BENCHES} >= {name}

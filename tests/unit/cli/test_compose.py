@@ -1,0 +1,137 @@
+"""Options into a run's settings."""
+
+from pathlib import Path
+
+import pytest
+
+from tidegate_cli.compose import (
+    RunOptions,
+    compose_run,
+    find_config_dir,
+    parse_cash,
+    parse_log_level,
+    parse_speed,
+)
+from tidegate_common.clock import ManualClock
+from tidegate_common.errors import ConfigError
+from tidegate_common.events.run import SyntheticSpec
+
+# 2023-02-01 09:30:00 in Shanghai.
+OPENING_NS = 1_675_215_000 * 10**9
+BARS = "date,code,open,high,low,close,preclose,volume,amount,tradestatus,isST\n"
+BAR = "2024-01-02,sh.600000,10,10,10,10,10,100,1000,1,0\n"
+
+
+def test_compose_run_without_options_is_one_account_on_a_synthetic_market() -> None:
+    """`tidegate up` alone must show something."""
+    spec = compose_run(RunOptions(), ManualClock(OPENING_NS))
+
+    assert spec.feed.synthetic == SyntheticSpec(seed=7)
+    assert spec.feed.files == ()
+    assert [each.name for each in spec.strategies] == ["book_imbalance"]
+    assert [(each.account_id, each.cash_fen) for each in spec.accounts] == [("A001", 500_000_000)]
+
+
+def test_compose_run_id_tells_shanghai_time_and_the_settings() -> None:
+    """Ids sort by time, and other settings make another id."""
+    clock = ManualClock(OPENING_NS)
+
+    first = compose_run(RunOptions(), clock).run_id
+    second = compose_run(RunOptions(seed=8), clock).run_id
+
+    assert first.startswith("20230201-093000-")
+    assert len(first) == len("20230201-093000-abcd")
+    assert first == compose_run(RunOptions(), clock).run_id
+    assert first != second
+
+
+def test_compose_run_days_of_a_synthetic_market_are_generated() -> None:
+    """--days means days of market, whatever the feed."""
+    spec = compose_run(RunOptions(days=3, seed=11, instruments=5), ManualClock())
+
+    assert spec.feed.synthetic == SyntheticSpec(seed=11, instrument_count=5, day_count=3)
+    assert spec.seed == 11
+
+
+def test_compose_run_accounts_have_sortable_ids() -> None:
+    """Ten accounts sort as they are numbered."""
+    spec = compose_run(RunOptions(accounts=10, cash="1000.50"), ManualClock())
+
+    ids = [each.account_id for each in spec.accounts]
+    assert ids[0] == "A001"
+    assert ids == sorted(ids)
+    assert {each.cash_fen for each in spec.accounts} == {100_050}
+
+
+def test_compose_run_daily_bars_take_the_strategy_for_bars(tmp_path: Path) -> None:
+    """A book strategy has nothing to say about bars."""
+    path = tmp_path / "bars.csv"
+    path.write_text(BARS + BAR, encoding="utf-8")
+
+    spec = compose_run(RunOptions(files=(str(path),), days=250), ManualClock())
+
+    assert [each.name for each in spec.strategies] == ["ma_cross"]
+    assert spec.feed.day_count_max == 250
+    assert spec.feed.files[0].path == str(path)
+    assert spec.feed.synthetic is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (RunOptions(accounts=0), "--accounts must be from 1 to 999, was 0"),
+        (RunOptions(days=-1), "--days must be from 0"),
+        (RunOptions(seed=-1), "--seed must be from 0"),
+        (RunOptions(run_id="a b"), "--run-id must be letters"),
+        (RunOptions(strategies=("ma_cross", "ma_cross")), "found ma_cross twice"),
+        (RunOptions(strategies=("nope",)), "nope"),
+        (RunOptions(limits="nope"), "limits must be one of"),
+        (RunOptions(files=("nope.parquet",)), "nope.parquet"),
+    ],
+)
+def test_compose_run_wrong_option_is_a_config_error(options: RunOptions, message: str) -> None:
+    """Each mistake is named before anything starts."""
+    with pytest.raises(ConfigError, match=message):
+        compose_run(options, ManualClock())
+
+
+@pytest.mark.parametrize(
+    ("text", "fen"), [("1000000", 100_000_000), ("0.01", 1), ("1,000.5", 100_050), ("1e6", 10**8)]
+)
+def test_parse_cash_amount_becomes_whole_fen(text: str, fen: int) -> None:
+    """Money is never a float, not even at the edge."""
+    assert parse_cash(text) == fen
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "0.001", "abc", "", "NaN", "Infinity", "1e13"])
+def test_parse_cash_no_amount_of_fen_is_refused(text: str) -> None:
+    """A thousandth of a yuan is nobody's money."""
+    with pytest.raises(ConfigError, match="--cash must be CNY"):
+        parse_cash(text)
+
+
+@pytest.mark.parametrize("text", ["1x", "60x", "max"])
+def test_parse_speed_known_form_is_passed_on(text: str) -> None:
+    """Ingest reads the same text."""
+    assert parse_speed(text) == text
+
+
+@pytest.mark.parametrize("text", ["0x", "fast", "x", "-1x", "1.5x"])
+def test_parse_speed_other_text_is_refused(text: str) -> None:
+    """Refused here, before any server starts."""
+    with pytest.raises(ConfigError, match="--speed must be max or"):
+        parse_speed(text)
+
+
+def test_parse_log_level_unknown_one_is_refused() -> None:
+    """Refused here, before any server starts."""
+    assert parse_log_level("info") == "info"
+    with pytest.raises(ConfigError, match="--log-level must be one of"):
+        parse_log_level("loud")
+
+
+def test_find_config_dir_chosen_one_must_exist(tmp_path: Path) -> None:
+    """A directory that was named is not quietly replaced."""
+    assert find_config_dir(tmp_path) == tmp_path
+    with pytest.raises(ConfigError, match="does not exist"):
+        find_config_dir(tmp_path / "none")

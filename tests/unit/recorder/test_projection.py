@@ -1,0 +1,167 @@
+"""Batches to rows, without a database."""
+
+from dataclasses import replace
+
+import pytest
+
+from tidegate_common.codec import decode_event, encode_event
+from tidegate_common.domain.enums import BeatKind
+from tidegate_common.domain.ids import AccountId, FillId, OrderId, RunId
+from tidegate_common.errors import ContractError
+from tidegate_common.events.execution import FillBatch
+from tidegate_common.events.message import DeadLetter
+from tidegate_common.events.orders import CancelOrder, OrderBatch
+from tidegate_common.events.portfolio import EquityPoint, PortfolioBatch
+from tidegate_common.events.risk import Decision, DecisionBatch, JournalEntry
+from tidegate_common.events.topics import FILLS
+from tidegate_common.frames.frame import BeatStamp
+from tidegate_common.testing.scripted_run import ScriptedRun
+from tidegate_recorder.engine.projection import Projection, fill_index_of
+from tidegate_recorder.engine.rows import EquityRow, RunRow
+
+SCRIPT = ScriptedRun()
+RUN = RunId("run-1")
+
+
+def render(event: object) -> str:
+    """Return the canonical JSON, as the shell does."""
+    return encode_event(event).decode()
+
+
+@pytest.fixture
+def rows() -> Projection:
+    """Collect nothing yet."""
+    return Projection(render)
+
+
+def fill_batch() -> FillBatch:
+    """Return a batch with one update and one fill an account."""
+    message = next(one for one in SCRIPT.beat_messages(1) if one.topic == FILLS.name)
+    return decode_event(FillBatch, message.value)
+
+
+def books(**changes: object) -> PortfolioBatch:
+    """Return a batch of books with one account."""
+    point = EquityPoint(AccountId("A1"), 5, 7)
+    batch = PortfolioBatch(RUN, 3, 0, 20230201, 99, 4, 2, is_last=False, equity=(point,))
+    return replace(batch, **changes)  # type: ignore[arg-type]  # a builder
+
+
+def test_decision_row_keeps_the_exact_json(rows: Projection) -> None:
+    """Verify compares byte for byte."""
+    decision = SCRIPT.decision("A1", 3, is_accepted=False)
+
+    rows.add_decisions(DecisionBatch(RUN, 3, 0, (decision,)))
+
+    (row,) = rows.decisions
+    assert (row.run_id, row.beat, row.account_id, row.sequence) == ("run-1", 3, "A1", 1)
+    assert (row.outcome, row.reason) == ("rejected", "position_limit")
+    assert decode_event(Decision, row.payload) == decision
+    assert row.payload == encode_event(decision).decode()
+
+
+def test_order_and_cancel_rows_go_to_their_tables(rows: Projection) -> None:
+    """A cancel is no order."""
+    cancel = CancelOrder(OrderId("run-1.3.A1.0"), 4, AccountId("A1"), 2, 1_600_519, 99)
+
+    rows.add_orders(OrderBatch(RUN, 3, 0, 0, (SCRIPT.order("A1", 3),), (cancel,)))
+
+    assert [row.order_id for row in rows.orders] == ["run-1.3.A1.0"]
+    assert [(row.beat, row.sequence, row.payload) for row in rows.cancels] == [
+        (4, 2, encode_event(cancel).decode()),
+    ]
+
+
+def test_fill_rows_know_their_number_and_fees(rows: Projection) -> None:
+    """The number orders the fills of one order; the fee is the sum of its parts."""
+    rows.add_fills(fill_batch())
+
+    assert [(row.account_id, row.fill_index, row.fee_fen) for row in rows.fills] == [
+        ("A1", 0, 518),
+        ("A2", 0, 518),
+    ]
+    assert [row.status for row in rows.order_updates] == ["partially_filled", "partially_filled"]
+
+
+def test_books_become_beat_equity_and_portfolios(rows: Projection) -> None:
+    """Equity comes every beat, portfolios when they changed."""
+    rows.add_portfolios(books(portfolios=(SCRIPT.portfolio("A1", 3),)))
+
+    assert [(row.beat, row.tick_count, row.score_count) for row in rows.beats] == [(3, 4, 2)]
+    assert rows.equity == [EquityRow("run-1", "A1", 3, 99, 5, 7)]
+    assert [row.nav_fen for row in rows.portfolios] == [99_999_997]
+    assert list(rows.ending_runs()) == []
+
+
+def test_books_of_the_last_beat_end_the_run(rows: Projection) -> None:
+    """The shell asks then whether the run is complete."""
+    rows.add_portfolios(books(is_last=True))
+
+    assert list(rows.ending_runs()) == [("run-1", 3)]
+
+
+def test_run_row_keeps_the_exact_spec(rows: Projection) -> None:
+    """The spec is replayed as it was."""
+    rows.add_run(BeatStamp(RUN, 0, BeatKind.OPEN, 20230201, 7), '{"a": 1}')
+
+    assert rows.runs == [RunRow("run-1", '{"a": 1}', 20230201, 7)]
+
+
+def test_journal_is_no_plain_table(rows: Projection) -> None:
+    """Which entries count depends on those before."""
+    rows.add_journal(JournalEntry(RUN, 0, 0, 4, 0, 1), "main")
+
+    assert [(row.from_beat, row.to_beat, row.log) for row in rows.journal] == [(0, 4, "main")]
+    assert list(rows.tables()) == []
+
+
+def test_tables_are_those_with_rows(rows: Projection) -> None:
+    """An empty beat costs no statement."""
+    rows.add_orders(OrderBatch(RUN, 1, 0, 0))
+    rows.add_fills(FillBatch(RUN, 1, 0, 0))
+    rows.add_portfolios(books())
+
+    assert [name for name, _ in rows.tables()] == ["beats", "equity"]
+
+
+def test_dead_letter_quotes_no_nul(rows: Projection) -> None:
+    """A reason says what was found, whatever that was."""
+    rows.add_dead_letter(DeadLetter("t", 0, 5, "risk-0", "found \0", "AA=="))
+
+    assert rows.dead_letters[0].reason == "found \N{REPLACEMENT CHARACTER}"
+
+
+def test_batch_with_a_number_beyond_64_bits_adds_nothing(rows: Projection) -> None:
+    """One such row would stop the whole transaction, for ever."""
+    point = EquityPoint(AccountId("A1"), 2**63, 7)
+
+    with pytest.raises(ContractError, match="cash_fen must be a whole number of 64 bits"):
+        rows.add_portfolios(books(equity=(point,)))
+
+    assert list(rows.tables()) == []
+
+
+def test_batch_with_a_nul_in_a_text_adds_nothing(rows: Projection) -> None:
+    """PostgreSQL keeps no NUL in a text."""
+    order = replace(SCRIPT.order("A1", 3), account_id=AccountId("A\0"))
+
+    with pytest.raises(ContractError, match="account_id must be a text without NUL"):
+        rows.add_orders(OrderBatch(RUN, 3, 0, 0, (order,)))
+
+    assert list(rows.tables()) == []
+
+
+def test_batch_with_a_bad_fill_id_adds_nothing(rows: Projection) -> None:
+    """Its updates would stand there without their fills."""
+    batch = fill_batch()
+    fills = (replace(batch.fills[0], fill_id=FillId("x")),)
+
+    with pytest.raises(ContractError, match="fill_id must end in"):
+        rows.add_fills(replace(batch, fills=fills))
+
+    assert list(rows.tables()) == []
+
+
+def test_fill_index_is_the_last_part_of_the_id() -> None:
+    """Ids are derived from (run, beat, account, sequence, number)."""
+    assert fill_index_of("run-1.3.A1.0.12") == 12
