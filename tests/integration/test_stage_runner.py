@@ -23,7 +23,9 @@ from tidegate_common.events.topics import (
     TICKS,
 )
 from tidegate_common.runtime.metrics import StageMetrics
-from tidegate_common.runtime.stage import BACKLOG_MAX, StageHooks, StageRunner
+from tidegate_common.runtime.service import Service
+from tidegate_common.runtime.settings import ServiceSettings
+from tidegate_common.runtime.stage import BACKLOG_MAX, StageHooks, StageRunner, serve_stage
 from tidegate_common.testing.builders import make_beat_message, make_tick_message
 from tidegate_common.testing.fakes import BAD_VALUE, FailingBus, ToyProcessor
 
@@ -293,6 +295,48 @@ async def test_runner_first_beat_finds_its_run_begun_before_the_hook() -> None:
     await stage.live(1)
 
     assert runs[-1] == "run-a"
+
+
+async def test_serve_stage_says_where_it_is_and_closes_the_bus() -> None:
+    """The local stack shows it, and Kubernetes asks whether it is ready."""
+    bus = ClosableBus()
+    await bus.create_topics(TOPICS)
+    await bus.publish(inputs(2))
+    service = Service("toy", ServiceSettings())
+    seen: list[tuple[bool, dict[str, object]]] = []
+
+    async def before_beat() -> None:
+        seen.append((service.health.is_ready, service.health.status()))
+        if len(stage.taken) == 2:
+            service.stopping.set()
+
+    stage = Stage(bus, StageHooks(before_beat=before_beat))
+    async with asyncio.timeout(PATIENCE_S):
+        await serve_stage(service, bus, stage.runner, stage.core)
+
+    assert (True, {"stage": "toy-0", "run": "run-a", "next_beat": 1}) in seen
+    assert (service.health.is_ready, bus.is_closed) == (False, True)
+
+
+async def test_serve_stage_that_cannot_recover_closes_the_bus() -> None:
+    """A connection that is left open would bury the reason under warnings."""
+    bus = ClosableBus()
+    service = Service("toy", ServiceSettings())
+    stage = Stage(bus)
+
+    with pytest.raises(KeyError):
+        await serve_stage(service, bus, stage.runner, stage.core)
+
+    assert (service.health.is_ready, bus.is_closed) == (False, True)
+
+
+class ClosableBus(MemoryBus):
+    """A memory bus that notes its end."""
+
+    is_closed = False
+
+    async def close(self) -> None:
+        self.is_closed = True
 
 
 class WatchedBus(MemoryBus):

@@ -126,7 +126,7 @@ def test_tables_are_those_with_rows(rows: Projection) -> None:
 
 def test_dead_letter_quotes_no_nul(rows: Projection) -> None:
     """A reason says what was found, whatever that was."""
-    rows.add_dead_letter(DeadLetter("t", 0, 5, "risk-0", "found \0", "AA=="))
+    rows.add_dead_letter(DeadLetter("t", 0, 5, "risk-0", "found \0", "AA=="), "main")
 
     assert rows.dead_letters[0].reason == "found \N{REPLACEMENT CHARACTER}"
 

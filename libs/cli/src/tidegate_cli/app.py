@@ -1,7 +1,6 @@
 """The commands of `tidegate`."""
 
 from dataclasses import asdict
-from functools import partial
 from importlib.metadata import version
 from typing import Annotated
 
@@ -18,11 +17,12 @@ from tidegate_cli.compose import (
     parse_log_level,
     parse_speed,
 )
-from tidegate_cli.interruption import run_interruptible
+from tidegate_cli.interruption import InterruptedByUser, run_interruptible
 from tidegate_cli.output import print_json, print_summary
 from tidegate_cli.screen import Screen
 from tidegate_cli.settings import CliSettings
 from tidegate_common.errors import TidegateError
+from tidegate_common.events.outcome import RunSummary
 from tidegate_common.runtime.settings import load_settings
 from tidegate_common.runtime.system_clock import SystemClock
 
@@ -111,8 +111,18 @@ def up(
         clock=clock,
         screen=Screen(clock),
     )
-    show = partial(print_summary, as_json=as_json)
-    run_interruptible(run_stack(stack, show=show, is_exiting=exit_when_done))
+    shown: list[RunSummary] = []
+
+    def show(summary: RunSummary) -> None:
+        print_summary(summary, as_json=as_json)
+        shown.append(summary)
+
+    try:
+        run_interruptible(run_stack(stack, show=show, is_exiting=exit_when_done))
+    except InterruptedByUser:
+        # Ctrl-C is how a stack that has done its run and serves on is meant to end.
+        if not shown:
+            raise
 
 
 @app.command()

@@ -36,4 +36,11 @@ def _describe(entry: ServiceEntry, status: Status | None) -> str:
         return "finished"
     if status is None:
         return "no answer"
+    if shards := status.get("shards"):
+        assert isinstance(shards, dict)
+        return "; ".join(f"shard {shard}: {_facts(facts)}" for shard, facts in shards.items())
+    return _facts(status)
+
+
+def _facts(status: Status) -> str:
     return ", ".join(f"{key} {value}" for key, value in status.items() if key != "stage")

@@ -20,7 +20,7 @@ class IngestSettings(ServiceSettings):
         description="max, or market seconds per second such as 1x or 60x",
     )
     ahead_beats_max: int = Field(
-        256,
+        1_024,
         ge=1,
         description="beats that ingest may be ahead of risk at speed max",
     )

@@ -23,7 +23,7 @@ UNKEPT_FRAMES_MAX = 64
 # Market time without news for longer than this, such as lunch or a night, is not waited for.
 GAP_SECONDS_MAX = 60.0
 _POLL_SECONDS = 0.5
-_LOOK_EVERY_SECONDS = 0.2
+_LOOK_EVERY_SECONDS = 0.5
 _LOOK_BACK = 16
 _LOOK_BACK_SECONDS_MAX = 30.0
 

@@ -55,7 +55,7 @@ class Intake:
             PORTFOLIOS.name: self._take_portfolios,
             JOURNAL.name: self._take_journal,
         }
-        self._handlers |= dict.fromkeys(DEAD_LETTER_TOPICS, _take_dead_letter)
+        self._handlers |= dict.fromkeys(DEAD_LETTER_TOPICS, self._take_dead_letter)
 
     def take(self, message: Message, rows: Projection) -> None:
         """Add a message's rows.
@@ -97,6 +97,9 @@ class Intake:
         _expect("risk_partition", entry.risk_partition, message.partition)
         rows.add_journal(entry, self._log)
 
+    def _take_dead_letter(self, message: Message, rows: Projection) -> None:
+        rows.add_dead_letter(decode_event(DeadLetter, message.value), self._log)
+
     def _decode(self, topic: Topic, batch_type: type[Batch], message: Message) -> Batch | None:
         """Return the batch of a message, None if it is a repeat."""
         origin = origin_of(message)
@@ -116,10 +119,6 @@ def _take_run(message: Message, rows: Projection) -> None:
     stamp = stamp_of(message)
     _expect("run_id", decode_event(RunSpec, spec).run_id, stamp.run_id)
     rows.add_run(stamp, spec)
-
-
-def _take_dead_letter(message: Message, rows: Projection) -> None:
-    rows.add_dead_letter(decode_event(DeadLetter, message.value))
 
 
 def _check_batch(batch: BeatBatch, origin: Origin, partition: int) -> None:

@@ -206,7 +206,10 @@ async def recording_sha256(pool: Pool, run_id: str) -> dict[str, str]:
             for table, key in _KEYS.items():
                 sql = f"SELECT * FROM {table} WHERE run_id = $1 ORDER BY {key}"  # noqa: S608  # no input in it
                 hashes[table] = await _sha256(connection.cursor(sql, run_id))
-            sql = "SELECT * FROM dead_letters ORDER BY topic, partition, log_offset"
+            sql = (
+                "SELECT topic, partition, log_offset, stage, reason, value_base64 "
+                "FROM dead_letters ORDER BY log, topic, partition, log_offset"
+            )
             hashes["dead_letters"] = await _sha256(connection.cursor(sql))
     return hashes
 

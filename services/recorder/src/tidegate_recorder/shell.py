@@ -23,8 +23,10 @@ STAGE = "recorder"
 
 # A poll that brings fewer than this found the end of the log: pausing then costs no speed.
 _FULL_POLL = 200
-# How often a batch looks for more before its time is over; each look is a wake-up.
-_LOOKS = 1
+# More than a live beat of a small deployment brings; so many at once come from a replay.
+_BUSY = 20
+# A reader hands out what it has and fetches the rest only then: give it time to come.
+_LOOK_SECONDS = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class RecorderOptions:
     """How the recorder works.
 
     shard_count, risk_partition_count, stripe_count : of the deployment.
-    batch_messages_max, batch_seconds_max : a transaction takes at most so many messages (and what
-        one poll brings), or what comes in so long.
+    batch_messages_max : a transaction takes at most so many messages (and what one poll brings).
+    batch_seconds_max : while beats are many, a transaction gathers for so long.
     idle_seconds : how long a poll waits when there is nothing.
     outage_seconds_max : how long PostgreSQL may be away; then TransientError ends the process.
     """
@@ -42,7 +44,7 @@ class RecorderOptions:
     risk_partition_count: int = 1
     stripe_count: int = 1
     batch_messages_max: int = 2_000
-    batch_seconds_max: float = 0.25
+    batch_seconds_max: float = 0.5
     idle_seconds: float = 0.5
     retry_seconds_min: float = 0.1
     retry_seconds_max: float = 5.0
@@ -75,6 +77,7 @@ class Recorder:
         self._endings: dict[RunId, int] = {}
         self._letters: list[DeadLetter] = []
         self._runs_recorded = 0
+        self._is_busy = False
         self._report_ready = report_ready
         self.is_ready = False
 
@@ -136,17 +139,21 @@ class Recorder:
         """Return what has come, after giving more of it a moment to come."""
         assert self._reader is not None, "the recorder is not started"
         options = self._options
+        if self._is_busy:
+            # Rarer and larger fetches while beats are many: it costs the tables a moment's age, and
+            # a reader that is not paused fetches every partition on its own as news come.
+            places = list(self._positions)
+            self._reader.pause(places)
+            await asyncio.sleep(options.batch_seconds_max)
+            self._reader.resume(places)
         messages = await self._reader.poll(options.idle_seconds)
-        pause = options.batch_seconds_max / _LOOKS
-        looks = _LOOKS if messages and pause else 0
-        fresh = len(messages)
-        while len(messages) < options.batch_messages_max and (looks or fresh >= _FULL_POLL):
-            if fresh < _FULL_POLL:
-                looks -= 1
-                await asyncio.sleep(pause)
+        while messages and len(messages) < options.batch_messages_max:
+            await asyncio.sleep(min(_LOOK_SECONDS, options.batch_seconds_max))
             more = await self._reader.poll(0)
-            fresh = len(more)
             messages.extend(more)
+            if len(more) < _FULL_POLL:
+                break
+        self._is_busy = len(messages) >= _BUSY
         return messages
 
     async def _record(self, messages: list[Message]) -> None:
@@ -183,7 +190,7 @@ class Recorder:
             self._metrics.dead_letters.labels(message.topic).inc()
             if message.topic in DEAD_LETTER_TOPICS:
                 # There is no dead-letter topic of dead letters: the table is the place.
-                rows.add_dead_letter(letter)
+                rows.add_dead_letter(letter, self._tables.log)
             else:
                 self._letters.append(letter)
 

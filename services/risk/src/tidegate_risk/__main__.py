@@ -32,6 +32,11 @@ async def serve(service: Service[RiskSettings]) -> None:
             f"was {settings.partition}"
         )
         raise ConfigError(message)
+    # First what can refuse the settings, then what has to be closed again.
+    cache = PortfolioCache(
+        settings.redis.url.get_secret_value(),
+        key_prefix=settings.redis.key_prefix,
+    )
     bus = KafkaBus(settings.kafka.config())
     await bus.start()
     processor = RiskProcessor(
@@ -42,10 +47,6 @@ async def serve(service: Service[RiskSettings]) -> None:
     fold = JournalFold()
     core = StageCore(processor, fold, stripe_count=settings.stripe_count)
     keeper = JournalKeeper(bus, fold, settings.partition, SystemClock())
-    cache = PortfolioCache(
-        settings.redis.url.get_secret_value(),
-        key_prefix=settings.redis.key_prefix,
-    )
     writer = CacheWriter(
         cache,
         processor.current_portfolios,

@@ -1,9 +1,11 @@
 """Bench `lockstep`: the whole stack, every beat through the broker and back."""
 
 import asyncio
+import math
 import re
 import statistics
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,14 +28,14 @@ _BUCKET: Final = re.compile(
     r'^tidegate_stage_round_trip_seconds_bucket\{le="([^"]+)"[^}]*\} (\S+)$',
     re.MULTILINE,
 )
+_QUANTILES: Final = {"p50": 0.5, "p99": 0.99}
 _MILLISECONDS: Final = 1_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Repeat:
     summary: RunSummary
-    round_trip_p50_s: float
-    round_trip_p99_s: float
+    round_trip_s: dict[str, float]
 
 
 def bench_lockstep(options: BenchOptions) -> BenchReport:
@@ -44,18 +46,15 @@ def bench_lockstep(options: BenchOptions) -> BenchReport:
     ]
     rates = [each.summary.beats_per_s for each in repeats]
     typical = statistics.median(rates)
-    p50 = statistics.median(each.round_trip_p50_s for each in repeats)
-    p99 = statistics.median(each.round_trip_p99_s for each in repeats)
-    return BenchReport(
-        "lockstep",
-        (
-            Metric("beats", repeats[0].summary.beats, "beats"),
-            with_goal("beats_per_s", typical, "beats/s", goal=BEATS_PER_S_GOAL, better=Better.MORE),
-            Metric("round_trip_p50", round(p50 * _MILLISECONDS, 3), "ms"),
-            Metric("round_trip_p99", round(p99 * _MILLISECONDS, 3), "ms"),
-        ),
-        {"slowest_to_median": round(min(rates) / typical, 3)},
-    )
+    metrics = [
+        Metric("beats", repeats[0].summary.beats, "beats"),
+        with_goal("beats_per_s", typical, "beats/s", goal=BEATS_PER_S_GOAL, better=Better.MORE),
+    ]
+    for name in repeats[0].round_trip_s:
+        seconds = statistics.median(each.round_trip_s[name] for each in repeats)
+        metrics.append(Metric(f"round_trip_{name}", round(seconds * _MILLISECONDS, 3), "ms"))
+    ratios = {"slowest_to_median": round(min(rates) / typical, 3)}
+    return BenchReport("lockstep", tuple(metrics), ratios)
 
 
 async def _run_once(options: BenchOptions, number: int) -> _Repeat:
@@ -82,22 +81,29 @@ async def _run_once(options: BenchOptions, number: int) -> _Repeat:
         async with stack.up() as up:
             summary = await up.until_recorded()
             metrics = await up.client.text("risk-0", "/metrics") or ""
-    return _Repeat(summary, quantile(metrics, 0.5), quantile(metrics, 0.99))
+    return _Repeat(summary, round_trips(metrics))
 
 
-def quantile(metrics: str, share: float) -> float:
-    """Return a quantile of risk's round trip in seconds, from its Prometheus text.
+def round_trips(metrics: str) -> dict[str, float]:
+    """Return quantiles of risk's round trip in seconds, from its Prometheus text.
 
-    It lies within the bucket that holds it, on the straight line between the bucket's ends; it is
-    0 where nothing was counted.
+    Each lies within the bucket that holds it, on the straight line between the bucket's ends.
+    There are none where nothing was counted.
     """
     buckets = [(float(bound), float(count)) for bound, count in _BUCKET.findall(metrics)]
     total = buckets[-1][1] if buckets else 0.0
+    if total == 0:
+        return {}
+    return {name: _quantile(buckets, share * total) for name, share in _QUANTILES.items()}
+
+
+def _quantile(buckets: Sequence[tuple[float, float]], rank: float) -> float:
     below, low = 0.0, 0.0
     for bound, count in buckets:
-        if total and count >= share * total:
-            if bound == float("inf") or count == below:
-                return low
-            return low + (bound - low) * (share * total - below) / (count - below)
+        if count >= rank:
+            if math.isinf(bound):
+                break
+            return low + (bound - low) * (rank - below) / (count - below)
         below, low = count, bound
-    return 0.0
+    # Beyond the last bound all that is known is that it took longer.
+    return low

@@ -89,6 +89,11 @@ class _Lane:
     last: tuple[str, int] | None = None
     left: deque[str] = field(default_factory=lambda: deque(maxlen=FINISHED_RUNS_MAX))
 
+    def due_in(self, run_id: str) -> int:
+        """Return the next beat of a run that is to come here."""
+        last_run, last = self.last or ("", 0)
+        return last + self.step if last_run == run_id else self.first
+
 
 class StageCore:
     """The beat machine of one stage instance.
@@ -210,6 +215,18 @@ class StageCore:
             counts[lane.place] += len(lane.queue)
         return counts
 
+    def idle_places(self) -> set[TopicPartition]:
+        """Return the stripes on which nothing is due yet, and which may be left alone for now."""
+        idle: set[TopicPartition] = set()
+        due: set[TopicPartition] = set()
+        if self._spec:
+            for lanes in self._slots:
+                if len(lanes) > 1:
+                    run_id = self._spec.run_id
+                    due.add(min(lanes, key=lambda lane: lane.due_in(run_id)).place)
+                    idle.update(lane.place for lane in lanes)
+        return idle - due
+
     def positions(self) -> dict[TopicPartition, int]:
         """Return the offsets from which to read to go on after the last beat."""
         positions = dict(self._next_offset)
@@ -269,8 +286,7 @@ class StageCore:
     def _is_repeat(self, lane: _Lane, origin: Origin) -> bool:
         if origin.run_id in self._finished or origin.run_id in lane.left:
             return True
-        run_id, last = lane.last or ("", 0)
-        due = last + lane.step if origin.run_id == run_id else lane.first
+        due = lane.due_in(origin.run_id)
         if (origin.beat - due) % lane.step or origin.beat > due:
             text = (
                 f"expected beat {due} of run {origin.run_id} from {origin.producer}, "

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import assert_never
 
 
 @unique
@@ -161,6 +162,8 @@ def partition_count(
             return risk_partition_count * stripes
         case PartitionedBy.ONE:
             return stripes
+        case _:
+            assert_never(topic.partitioned_by)
 
 
 def stripe_of(topic: Topic, partition: int, beat: int, stripe_count: int) -> int:

@@ -6,7 +6,7 @@ What was published after the snapshot is published again, the same bytes; reader
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from tidegate_common.bus.base import Bus, Reader, TopicPartition
@@ -27,8 +27,10 @@ BACKLOG_RESUME = 128
 UNKEPT_BEATS_MAX = 64
 # With so many messages waiting on each of a reader's partitions, it may look again a bit later.
 PLENTY = 16
-PLENTY_PAUSE_SECONDS = 0.02
+PLENTY_PAUSE_SECONDS = 0.05
 _POLL_SECONDS = 0.5
+# What is paused brings no message to wake us, and 128 beats are soon taken.
+_PAUSED_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class StageRunner:
         self._unkept: deque[Awaitable[None]] = deque()
         self._paused: set[TopicPartition] = set()
         self._beats_since_snapshot = 0
+        self._posted_at = self._answered_at = 0.0
         self._log = get_logger().bind(stage=core.processor.producer)
 
     async def recover(self) -> None:
@@ -88,13 +91,16 @@ class StageRunner:
     async def run(self, stopping: asyncio.Event) -> None:
         """Take beats until told to stop."""
         positions = dict(self._core.positions()) | dict(self._hooks.side_positions())
+        parts = self._split(positions)
         readers = [
-            await self._bus.open_reader(part, is_urgent=is_urgent)
-            for part, is_urgent in self._split(positions)
+            await self._bus.open_reader(part, is_urgent=is_urgent) for part, is_urgent in parts
         ]
         try:
             async with asyncio.TaskGroup() as tasks:
-                pumps = [tasks.create_task(self._pump(reader, stopping)) for reader in readers]
+                pumps = [
+                    tasks.create_task(self._pump(reader, frozenset(part), stopping))
+                    for reader, (part, _) in zip(readers, parts, strict=True)
+                ]
                 stopper = tasks.create_task(self._wake_on(stopping))
                 await self._beats(stopping)
                 for task in (*pumps, stopper):
@@ -121,14 +127,17 @@ class StageRunner:
         await stopping.wait()
         self._wakeup.set()
 
-    async def _pump(self, reader: Reader, stopping: asyncio.Event) -> None:
+    async def _pump(
+        self,
+        reader: Reader,
+        mine: frozenset[TopicPartition],
+        stopping: asyncio.Event,
+    ) -> None:
         """Hand what a reader brings to the core."""
-        mine: set[TopicPartition] = set()
         while not stopping.is_set():
-            messages = await reader.poll(_POLL_SECONDS)
+            messages = await reader.poll(_PAUSED_POLL_SECONDS if self._paused else _POLL_SECONDS)
             for message in messages:
                 place = TopicPartition(message.topic, message.partition)
-                mine.add(place)
                 side = self._hooks.side_inputs.get(place)
                 if side:
                     side(message)
@@ -136,24 +145,28 @@ class StageRunner:
                     self._core.receive(message)
             if messages:
                 self._wakeup.set()
+                if messages[-1].topic in self._urgent_topics:
+                    self._answered_at = self._clock.monotonic_seconds()
             self._hold_back(reader, mine)
             if self._has_plenty(mine):
                 # Fewer and larger fetches while there is work for a while.
                 await self._clock.sleep(PLENTY_PAUSE_SECONDS)
 
-    def _has_plenty(self, places: set[TopicPartition]) -> bool:
+    def _has_plenty(self, places: frozenset[TopicPartition]) -> bool:
         backlog = self._core.backlog()
         slots = [backlog[place] for place in places if place in backlog]
         return bool(slots) and min(slots) >= PLENTY
 
-    def _hold_back(self, reader: Reader, places: set[TopicPartition]) -> None:
-        backlog = self._core.backlog()
+    def _hold_back(self, reader: Reader, places: frozenset[TopicPartition]) -> None:
+        """Read on only where something is due and there is room."""
+        backlog, idle = self._core.backlog(), self._core.idle_places()
         for place in places:
-            waiting = backlog.get(place, 0)
-            if place in self._paused and waiting <= BACKLOG_RESUME:
+            room = BACKLOG_RESUME + 1 if place in self._paused else BACKLOG_MAX
+            is_wanted = place not in idle and backlog.get(place, 0) < room
+            if is_wanted and place in self._paused:
                 reader.resume([place])
                 self._paused.discard(place)
-            elif place not in self._paused and waiting >= BACKLOG_MAX:
+            elif not is_wanted and place not in self._paused:
                 reader.pause([place])
                 self._paused.add(place)
 
@@ -176,6 +189,11 @@ class StageRunner:
             await self._publish(result)
 
     async def _publish(self, result: BeatResult) -> None:
+        if self._answered_at > self._posted_at > 0:
+            self._metrics.round_trip_seconds.labels(self._stage).observe(
+                self._answered_at - self._posted_at,
+            )
+        self._posted_at = self._clock.monotonic_seconds()
         self._unkept.append(await self._bus.post(result.messages))
         self._metrics.beats.labels(self._stage).inc()
         self._metrics.beat_number.labels(self._stage).set(result.stamp.beat)

@@ -118,9 +118,13 @@ class Projection:
         )
         self.journal.extend(_storable([row]))
 
-    def add_dead_letter(self, letter: DeadLetter) -> None:
-        """Take a dead letter."""
+    def add_dead_letter(self, letter: DeadLetter, log: str) -> None:
+        """Take a dead letter.
+
+        log : name of the log that the bad message is in.
+        """
         row = DeadLetterRow(
+            log=log,
             topic=letter.topic,
             partition=letter.partition,
             log_offset=letter.offset,

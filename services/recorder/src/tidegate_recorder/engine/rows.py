@@ -154,6 +154,7 @@ class JournalRow(NamedTuple):
 class DeadLetterRow(NamedTuple):
     """A message that could not be used."""
 
+    log: str
     topic: str
     partition: int
     log_offset: int

@@ -152,14 +152,16 @@ CREATE TABLE journal (
 CREATE INDEX journal_by_request ON journal (log, risk_partition, requests_through_offset);
 
 -- One message has one dead letter, however many stages complain; a dead letter names no run.
+-- `log` as in `progress`: an offset means nothing without the log that it is in.
 CREATE TABLE dead_letters (
+    log           text COLLATE "C" NOT NULL,
     topic         text COLLATE "C" NOT NULL,
     partition     bigint      NOT NULL,
     log_offset    bigint      NOT NULL,
     stage         text        NOT NULL,
     reason        text        NOT NULL,
     value_base64  text        NOT NULL,
-    PRIMARY KEY (topic, partition, log_offset)
+    PRIMARY KEY (log, topic, partition, log_offset)
 );
 
 -- How far each producer has spoken on each partition: tells repeats, and when a run is whole.
