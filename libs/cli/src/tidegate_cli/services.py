@@ -125,5 +125,5 @@ def _shared_environment(plan: StackPlan) -> dict[str, str]:
     if addresses.is_kafka_embedded:
         # A fetch that finds nothing sleeps half of it there, and every hop would wait so long.
         environment.setdefault("TIDEGATE_KAFKA__FETCH_MAX_WAIT_MS", "20")
-        environment.setdefault("TIDEGATE_KAFKA__URGENT_FETCH_MAX_WAIT_MS", "4")
+        environment.setdefault("TIDEGATE_KAFKA__URGENT_FETCH_MAX_WAIT_MS", "2")
     return environment

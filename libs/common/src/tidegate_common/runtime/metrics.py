@@ -51,7 +51,7 @@ class StageMetrics:
         )
         self.round_trip_seconds = Histogram(
             "tidegate_stage_round_trip_seconds",
-            "A beat sent until the answer to it is there, where risk and execution wait for each other.",
+            "Beat sent until the answer is there, where risk and execution wait for each other.",
             ["stage"],
             buckets=_LATENCY_SECONDS,
             registry=self.registry,

@@ -4,6 +4,7 @@ Faust starts an assigned partition at the group's committed offset. Here the mem
 comes from a snapshot that knows its own offset, so that offset counts and nothing is committed.
 """
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import ClassVar
@@ -11,6 +12,7 @@ from typing import ClassVar
 import aiokafka
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
+from faust.transport.consumer import RecordMap
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 from faust.types.auth import CredentialsT
@@ -24,6 +26,9 @@ SESSION_TIMEOUT_SECONDS = 6.0
 _HEARTBEAT_SECONDS = 2.0
 # Frames between the broker and the agent; they are large, so few.
 _BUFFER_MESSAGES = 64
+# While frames come in bursts, so long they may gather between two fetches: a fetch costs the
+# embedded broker milliseconds, however little it brings.
+_GATHER_SECONDS = 0.03
 
 Positions = Callable[[Iterable[int]], Awaitable[Mapping[int, int]]]
 
@@ -89,6 +94,13 @@ class _PromptThread(AIOKafkaConsumerThread):
         # Faust has no setting for it, and aiokafka reads it only when it starts.
         consumer._fetch_max_wait_ms = app.fetch_max_wait_ms  # noqa: SLF001
         return consumer
+
+    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> RecordMap:
+        """Return what has come; when that is much, let more gather for the next fetch."""
+        records = await super().getmany(active_partitions, timeout)
+        if sum(len(batch) for batch in records.values()) > 1:
+            await asyncio.sleep(_GATHER_SECONDS)
+        return records
 
 
 class _SnapshotConsumer(Consumer):
