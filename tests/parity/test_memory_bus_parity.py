@@ -69,14 +69,6 @@ async def test_shells_any_partitioning_equal_loop(
 @pytest.mark.parametrize(
     ("files", "kind", "days"),
     [
-        (
-            (
-                "l2/sse_600519_snapshot_20230201.parquet",
-                "l2/szse_000333_snapshot_20230201.parquet",
-            ),
-            "book_imbalance",
-            0,
-        ),
         (("l2/szse_snapshot_20220601.parquet",), "book_imbalance", 0),
         (("daily/baostock_csi300_2020_2025.parquet",), "ma_cross", 60),
     ],

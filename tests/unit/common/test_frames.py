@@ -70,7 +70,12 @@ def stream(batch: pa.RecordBatch) -> bytes:
     return data
 
 
-def with_column(name: str, column: pa.Array, *, nullable: bool = False) -> Any:  # noqa: ANN401  # pyarrow has no types
+def with_column(
+    name: str,
+    column: pa.Array,
+    *,
+    nullable: bool = False,
+) -> Any:  # noqa: ANN401  # pyarrow has no types
     """Return a change that puts a column in another's place."""
 
     def change(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -305,7 +305,8 @@ class Stage:
         stale = np.array(options.pop("stale", ()), np.int64)
         frame = Frame(stamp, 0, rows)
         self.beat += 1
-        inputs_ = RiskInputs(frame, scores, stale=stale, **options)  # type: ignore[arg-type]  # by name
+        # By name.
+        inputs_ = RiskInputs(frame, scores, stale=stale, **options)  # type: ignore[arg-type]
         return self.engine.on_beat(inputs_)
 
 

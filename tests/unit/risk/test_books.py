@@ -278,7 +278,8 @@ def test_request_ids_are_remembered_within_bounds() -> None:
     stage = Stage()
     account = stage.engine._accounts[AccountId("alpha")]
 
-    seen = [account.remember_request(str(number)) for number in range(REQUEST_IDS_MAX + 1)]  # type: ignore[arg-type]  # any text
+    names = [str(number) for number in range(REQUEST_IDS_MAX + 1)]
+    seen = [account.remember_request(name) for name in names]  # type: ignore[arg-type]  # any text
 
     assert all(seen)
     assert len(account.requests) == REQUEST_IDS_MAX

@@ -210,7 +210,8 @@ def page_sql(listing: Listing, query: PageQuery) -> tuple[str, list[Value]]:
     order = ", ".join(column + direction for column in listing.key)
     values.append(query.limit + 1)
     sql = (
-        f"SELECT {', '.join(listing.key)}, {listing.columns} FROM {listing.table} "  # noqa: S608  # see above
+        f"SELECT {', '.join(listing.key)}, {listing.columns} "  # noqa: S608  # see above
+        f"FROM {listing.table} "
         f"WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ${len(values) + 1}"
     )
     return sql, values

@@ -204,7 +204,8 @@ async def recording_sha256(pool: Pool, run_id: str) -> dict[str, str]:
     with errors_translated():
         async with pool.acquire() as connection, connection.transaction(readonly=True):
             for table, key in _KEYS.items():
-                sql = f"SELECT * FROM {table} WHERE run_id = $1 ORDER BY {key}"  # noqa: S608  # no input in it
+                # No input is in it.
+                sql = f"SELECT * FROM {table} WHERE run_id = $1 ORDER BY {key}"  # noqa: S608
                 hashes[table] = await _sha256(connection.cursor(sql, run_id))
             sql = (
                 "SELECT topic, partition, log_offset, stage, reason, value_base64 "

@@ -90,7 +90,8 @@ async def _serve(
         return EXIT_CONFIG
     except TidegateError as error:
         # A known failure has its reason in its text; a traceback would bury it.
-        service.log.error("service_failed", error=str(error), kind=type(error).__name__)  # noqa: TRY400
+        kind = type(error).__name__
+        service.log.error("service_failed", error=str(error), kind=kind)  # noqa: TRY400
         return EXIT_FAILED
     except Exception:
         # The one place that catches everything: to say it, and to let the supervisor restart us.

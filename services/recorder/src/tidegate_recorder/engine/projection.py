@@ -278,7 +278,8 @@ def fill_index_of(fill_id: str) -> int:
 def _storable(rows: list[RowType]) -> list[RowType]:
     """Return the rows, all of whose values PostgreSQL can keep; one bad row would stop them all."""
     for row in rows:
-        for name, value in zip(row._fields, row, strict=True):  # type: ignore[attr-defined]  # all rows are named tuples
+        fields = row._fields  # type: ignore[attr-defined]  # all rows are named tuples
+        for name, value in zip(fields, row, strict=True):
             if isinstance(value, str):
                 if "\0" in value:
                     message = f"{name} must be a text without NUL, was {value!r}"

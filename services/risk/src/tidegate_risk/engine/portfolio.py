@@ -312,7 +312,8 @@ class Account:
         dump = cast("_Dump", values)
         self.books = Books(**dump["books"])  # type: ignore[arg-type]  # flags are bools in the dump
         self.holdings = {number: Holding(*held) for number, *held in dump["holdings"]}
-        orders = [OpenOrder(*order) for order in dump["orders"]]  # type: ignore[arg-type]  # as dumped
+        # As dumped.
+        orders = [OpenOrder(*order) for order in dump["orders"]]  # type: ignore[arg-type]
         self.orders, self.buying_fen = {}, {}
         for order in orders:
             order.side = Side(order.side)

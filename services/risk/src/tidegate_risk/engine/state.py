@@ -201,7 +201,8 @@ class Market:
     ) -> None:
         """Take up the memory of an earlier market."""
         copies = (arrays[field.name].copy() for field in fields(MarketColumns))
-        self.columns = MarketColumns(*copies)  # type: ignore[arg-type]  # dtypes as snapshot left them
+        # Their dtypes are as the snapshot left them.
+        self.columns = MarketColumns(*copies)  # type: ignore[arg-type]
         self.cadence = cadence
         self.is_classified = is_classified
         self._index_rows()
