@@ -251,6 +251,14 @@ def migrate(*, postgres_url: opt.PostgresUrl = None) -> None:
     typer.echo(f"applied {', '.join(f'{each:04d}' for each in applied) or 'nothing new'}")
 
 
+@app.command()
+def asyncapi() -> None:
+    """Print the topics as an AsyncAPI document (docs/asyncapi.yaml)."""
+    from tidegate_cli.asyncapi import asyncapi_document
+
+    typer.echo(asyncapi_document(), nl=False)
+
+
 topics_app = typer.Typer(help="The topics of a real Kafka.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 

@@ -75,6 +75,7 @@ class StageRunner:
         self._unkept: deque[Awaitable[None]] = deque()
         self._paused: set[TopicPartition] = set()
         self._beats_since_snapshot = 0
+        self._repeats_told = 0
         self._posted_at = self._answered_at = 0.0
         self._log = get_logger().bind(stage=core.processor.producer)
 
@@ -196,6 +197,8 @@ class StageRunner:
         self._posted_at = self._clock.monotonic_seconds()
         self._unkept.append(await self._bus.post(result.messages))
         self._metrics.beats.labels(self._stage).inc()
+        self._metrics.repeats.labels(self._stage).inc(self._core.repeat_count - self._repeats_told)
+        self._repeats_told = self._core.repeat_count
         self._metrics.beat_number.labels(self._stage).set(result.stamp.beat)
         if self._hooks.after_beat:
             self._hooks.after_beat(result)
