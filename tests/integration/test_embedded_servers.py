@@ -81,6 +81,15 @@ class ShellServer(LoopbackServer):
         return self.is_ready
 
 
+# Children that were there before the test.
+_OTHERS: list[psutil.Process] = []
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    _OTHERS[:] = psutil.Process().children()
+
+
 @pytest.fixture
 def taken_port() -> Iterator[int]:
     """Hold a listening loopback port."""
@@ -373,7 +382,9 @@ class StackProgram:
 
 
 def _own_servers() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    """Return the test's own servers: not those that serve the whole session."""
+    mine = [child for child in psutil.Process().children() if child not in _OTHERS]
+    return [process for child in mine for process in (child, *child.children(recursive=True))]
 
 
 def _is_alive(process: psutil.Process) -> bool:
