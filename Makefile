@@ -3,11 +3,12 @@
 #   make up      the local stack             (ARGS="--replay FILE --speed max --exit-when-done --json")
 #   make test    every test                  (PYTEST_ARGS="-k orders -x")
 #   make check   the fast loop: format, lint, types, imports, unit tests
+#   make coverage  every branch of every engine
 #   make bench   tidegate bench              (ARGS="NAME --json")
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check lint unit bench fmt lock clean
+.PHONY: help setup up test check lint unit coverage bench fmt lock clean
 .SUFFIXES:
 
 PYTHON ?=
@@ -101,6 +102,11 @@ lint: setup
 
 unit: setup
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS) $(FAST_TESTS)
+
+# Engines are held to every branch; shells are proved by the drills on real servers.
+coverage: setup
+	@$(BIN)/python -m pytest -q -n auto --cov --cov-branch --cov-report= tests/unit tests/property
+	@$(BIN)/coverage report --include='*/engine/*' --show-missing --skip-covered --fail-under=100
 
 fmt: setup
 	@$(BIN)/ruff format --quiet .
