@@ -27,7 +27,7 @@ class RecorderSettings(ServiceSettings):
         2_000, ge=1, le=100_000, description="most messages of a transaction"
     )
     batch_seconds_max: float = Field(
-        1.0, ge=0, le=10, description="longest time that a transaction gathers messages, s"
+        0.4, ge=0, le=10, description="longest time that a transaction gathers messages, s"
     )
     outage_seconds_max: float = Field(
         300.0, gt=0, description="longest PostgreSQL outage before the process ends, s"

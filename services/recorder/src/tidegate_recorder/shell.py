@@ -44,7 +44,7 @@ class RecorderOptions:
     risk_partition_count: int = 1
     stripe_count: int = 1
     batch_messages_max: int = 2_000
-    batch_seconds_max: float = 1.0
+    batch_seconds_max: float = 0.4
     idle_seconds: float = 0.5
     retry_seconds_min: float = 0.1
     retry_seconds_max: float = 5.0

@@ -24,8 +24,8 @@ from tidegate_common.events.topics import JOURNAL, REQUESTS
 SPAN_SECONDS = 0.2
 SPAN_BEATS_MAX = 64
 ENTRY_REQUESTS_MAX = 500
-# Weight of the newest beat in the measured beat rate.
-_RATE_WEIGHT = 0.05
+# A clock may stand still between two entries; the span is capped long before.
+_ELAPSED_SECONDS_MIN = 1e-6
 
 
 class JournalKeeper:
@@ -39,8 +39,9 @@ class JournalKeeper:
         self._pending: deque[tuple[int, RequestEnvelope | None]] = deque()
         self._written: tuple[str, int, int] | None = None
         self._dead_letters: list[DeadLetter] = []
-        self._beat_seconds = SPAN_SECONDS
-        self._last_beat_at = clock.monotonic_seconds()
+        self._span = 1
+        self._beats_since_write = 0
+        self._written_at = clock.monotonic_seconds()
 
     @property
     def journal_place(self) -> TopicPartition:
@@ -94,9 +95,7 @@ class JournalKeeper:
 
     def beat_taken(self) -> None:
         """Note that a beat was taken, to know how fast they come."""
-        now = self._clock.monotonic_seconds()
-        self._beat_seconds += _RATE_WEIGHT * (now - self._last_beat_at - self._beat_seconds)
-        self._last_beat_at = now
+        self._beats_since_write += 1
 
     async def write_if_due(self, core: StageCore) -> None:
         """Write the next entry when the beats come close to the end of what is covered."""
@@ -108,11 +107,26 @@ class JournalKeeper:
         ends = (run_id, covered_to, self._fold.requests_through_offset)
         if self._written == ends:
             return
-        span = max(1, min(SPAN_BEATS_MAX, int(SPAN_SECONDS / max(self._beat_seconds, 1e-6))))
-        is_due = core.needs_journal() if span == 1 else covered_to - core.next_beat <= span // 2
+        ahead = covered_to - core.next_beat
+        is_due = core.needs_journal() if self._span == 1 else ahead <= self._span // 2
         if is_due:
             self._written = ends
-            await self._write(run_id, covered_to, span)
+            self._measure()
+            await self._write(run_id, covered_to, self._span)
+
+    def _measure(self) -> None:
+        """Set the span by how fast beats came since the last entry.
+
+        Not by a long average: at a run's start the journal itself holds the beats back, and a span
+        that grows slowly would keep it so.
+        """
+        now = self._clock.monotonic_seconds()
+        elapsed = max(now - self._written_at, _ELAPSED_SECONDS_MIN)
+        if self._beats_since_write:
+            beats = round(self._beats_since_write * SPAN_SECONDS / elapsed)
+            self._span = max(1, min(SPAN_BEATS_MAX, beats))
+        self._beats_since_write = 0
+        self._written_at = now
 
     async def _write(self, run_id: RunId, from_beat: int, span: int) -> None:
         start = self._fold.requests_through_offset
