@@ -17,7 +17,6 @@ class OrderUpdate:
     """New state of an order (FIX ExecutionReport); at most one an order and beat.
 
     cumulative_shares, leaves_shares : filled so far and still working after this beat.
-    fee_fen : fees of the order so far.
     """
 
     order_id: OrderId

@@ -41,8 +41,8 @@ class ConstructionSpec:
     cash_buffer_bps : share of NAV that stays in cash.
     cooldown_beats : after an accepted order or a rejection in an instrument, an account waits
         so many beats before the same strategy acts on it again.
-    order_type_price : a buy is priced at the best ask, a sell at the best bid (tick runs), or
-        at the last close moved by `price_offset_bps` against us (bar runs).
+    price_offset_bps : in bar runs a limit price is the last close moved by so much against us; in
+        tick runs a buy is priced at the best ask and a sell at the best bid.
     """
 
     enter_score_e6: int = 300_000
