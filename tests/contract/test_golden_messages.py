@@ -4,6 +4,7 @@ A sample that changes breaks readers that are not yet moved. Where the change is
 files anew with `TIDEGATE_TEST_WRITE_GOLDEN=1` and look at what git says about them.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -122,6 +123,8 @@ FILL = Fill(
     source=PriceSource.LEVEL,
     liquidity=Liquidity.TAKER,
     ts_event_ns=MARKET_OPEN_NS,
+    handling_fee_fen=614,
+    regulatory_fee_fen=360,
 )
 DECISION = Decision(
     decision_id=DecisionId(ORDER),
@@ -291,6 +294,17 @@ def test_golden_events_show_every_field() -> None:
         found = encode_event(event)
         names = type(event).__slots__
         assert all(f'"{name}":'.encode() in found for name in names)
+
+
+def test_fill_of_before_its_two_last_fees_is_read_with_zeros() -> None:
+    """Recorded fills stay readable: in one major version only optional fields are added."""
+    values = json.loads(encode_event(FILL))
+    del values["handling_fee_fen"], values["regulatory_fee_fen"]
+
+    fill = decode_event(Fill, json.dumps(values).encode())
+
+    assert (fill.handling_fee_fen, fill.regulatory_fee_fen) == (0, 0)
+    assert fill.fee_fen == 4_680
 
 
 def test_snapshot_header_is_locked_by_its_format_version() -> None:

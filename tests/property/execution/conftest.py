@@ -12,7 +12,7 @@ from tidegate_common.domain.ids import AccountId, OrderId, RunId, decision_id, o
 from tidegate_common.domain.units import Int64Array
 from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.events.orders import CancelOrder, SubmitOrder
-from tidegate_common.events.run import ExecutionSpec, RunSpec
+from tidegate_common.events.run import CommissionSpec, ExecutionSpec, RunSpec
 from tidegate_common.frames.frame import BeatStamp, Frame, FrameRows
 from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
 from tidegate_common.testing.builders import make_reference_rows
@@ -25,7 +25,14 @@ INSTRUMENTS = (1600519, 2000333, 2300750)
 DOWN_E4, UP_E4 = 99_700, 100_300
 TICK_E4 = 100
 PARTICIPATION_BPS = 2_000
-SPEC = RunSpec(RUN, (), (), execution=ExecutionSpec(PARTICIPATION_BPS, slippage_bps=7))
+SPEC = RunSpec(
+    RUN,
+    (),
+    (),
+    # Every fee that there is.
+    commission=CommissionSpec(is_bundled=False),
+    execution=ExecutionSpec(PARTICIPATION_BPS, slippage_bps=7),
+)
 PRICES = st.sampled_from(range(DOWN_E4, UP_E4 + TICK_E4, TICK_E4))
 SHARES = st.sampled_from([0, 100, 137, 200])
 QUANTITIES = st.sampled_from([1, 100, 150, 400, 1_000])

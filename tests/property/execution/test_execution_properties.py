@@ -11,8 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate_common.codec import decode_event, encode_event
-from tidegate_common.domain.enums import BeatKind, Liquidity, OrderStatus, Phase, PriceSource, Side
-from tidegate_common.domain.ids import OrderId
+from tidegate_common.domain.enums import (
+    BeatKind,
+    Board,
+    Exchange,
+    Liquidity,
+    OrderStatus,
+    Phase,
+    PriceSource,
+    Side,
+)
+from tidegate_common.domain.ids import EXCHANGE_STEP, OrderId
 from tidegate_common.domain.units import BPS
 from tidegate_common.engine import EngineState
 from tidegate_common.events.execution import Fill, OrderUpdate
@@ -298,10 +307,7 @@ def test_fees_of_an_order_are_those_of_its_turnover(
     beats = data.draw(laboratory.runs)
     outcome = laboratory.play(beats)
 
-    schedule = FeeSchedule(
-        commission_rate_e6=laboratory.spec.commission.rate_e6,
-        commission_minimum_fen=laboratory.spec.commission.minimum_fen,
-    )
+    schedule = FeeSchedule(laboratory.spec.commission.contract())
     by_order: dict[OrderId, list[Fill]] = defaultdict(list)
     for fill in outcome.fills:
         by_order[fill.order_id].append(fill)
@@ -309,11 +315,17 @@ def test_fees_of_an_order_are_those_of_its_turnover(
         expected = schedule.order_fees(
             side=outcome.orders[number].side,
             amount_fen=sum(fill.amount_fen for fill in fills),
+            quantity_shares=sum(fill.quantity_shares for fill in fills),
+            exchange=Exchange(fills[0].instrument // EXCHANGE_STEP),
+            board=Board.MAIN,
             trade_date=TRADE_DATE,
         )
         assert sum(fill.commission_fen for fill in fills) == expected.commission_fen
         assert sum(fill.stamp_duty_fen for fill in fills) == expected.stamp_duty_fen
         assert sum(fill.transfer_fee_fen for fill in fills) == expected.transfer_fee_fen
+        assert sum(fill.handling_fee_fen for fill in fills) == expected.handling_fee_fen
+        assert sum(fill.regulatory_fee_fen for fill in fills) == expected.regulatory_fee_fen
+        assert sum(fill.fee_fen for fill in fills) == expected.total_fen
         assert [fill.fill_id for fill in fills] == [f"{number}.{k}" for k in range(len(fills))]
 
 

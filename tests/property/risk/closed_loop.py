@@ -25,19 +25,21 @@ from tests.unit.risk.scenario import (
     update_of,
 )
 
-from tidegate_common.domain.enums import BeatKind, OrderStatus, OrderType, Side
-from tidegate_common.domain.ids import AccountId, OrderId, RequestId, RunId
+from tidegate_common.domain.enums import BeatKind, Board, OrderStatus, OrderType, Side
+from tidegate_common.domain.enums import Exchange as Venue
+from tidegate_common.domain.ids import EXCHANGE_STEP, AccountId, OrderId, RequestId, RunId
 from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.events.orders import CancelOrder, RequestEnvelope, SubmitOrder
 from tidegate_common.events.run import (
     AccountSpec,
+    CommissionSpec,
     ConstructionSpec,
     RiskLimits,
     RunSpec,
     StrategySpec,
 )
 from tidegate_common.frames.frame import BeatStamp, Frame, FrameRows
-from tidegate_common.market.fees import FeeSchedule
+from tidegate_common.market.fees import Fees, FeeSchedule
 from tidegate_common.market.sessions import shanghai_ns
 from tidegate_risk.engine.engine import RiskEngine, RiskInputs, RiskOutput
 
@@ -57,13 +59,12 @@ SPEC = RunSpec(
     accounts=tuple(AccountSpec(name, CASH_FEN) for name in ACCOUNTS),
     strategies=(StrategySpec("first", "fake"), StrategySpec("second", "fake")),
     construction=ConstructionSpec(target_weight_bps=2_000, cooldown_beats=2),
+    # Every fee that there is.
+    commission=CommissionSpec(is_bundled=False),
 )
 
 
-FEES = FeeSchedule(
-    commission_rate_e6=SPEC.commission.rate_e6,
-    commission_minimum_fen=SPEC.commission.minimum_fen,
-)
+FEES = FeeSchedule(SPEC.commission.contract())
 
 Order = TypeVar("Order", SubmitOrder, CancelOrder)
 
@@ -91,6 +92,17 @@ class _Working:
     bound_e4: int
     filled_shares: int = 0
     amount_fen: int = 0
+
+    def fees(self, stamp: BeatStamp) -> Fees:
+        """Return what its fills cost so far."""
+        return FEES.order_fees(
+            side=self.submit.side,
+            amount_fen=self.amount_fen,
+            quantity_shares=self.filled_shares,
+            exchange=Venue(self.submit.instrument // EXCHANGE_STEP),
+            board=Board.MAIN,
+            trade_date=stamp.trade_date,
+        )
 
 
 @dataclass
@@ -152,18 +164,18 @@ class Exchange:
         is_buy = submit.side is Side.BUY
         price_e4 = order.bound_e4 - better_e4 if is_buy else order.bound_e4 + better_e4
         fill = fill_of(submit, quantity_shares=quantity_shares, price_e4=price_e4)
-        before, after = (
-            FEES.order_fees(side=submit.side, amount_fen=amount, trade_date=stamp.trade_date)
-            for amount in (order.amount_fen, order.amount_fen + fill.amount_fen)
-        )
+        paid = order.fees(stamp)
         order.amount_fen += fill.amount_fen
         order.filled_shares += quantity_shares
+        due = order.fees(stamp) - paid
         return replace(
             fill,
             beat=stamp.beat,
-            commission_fen=after.commission_fen - before.commission_fen,
-            stamp_duty_fen=after.stamp_duty_fen - before.stamp_duty_fen,
-            transfer_fee_fen=after.transfer_fee_fen - before.transfer_fee_fen,
+            commission_fen=due.commission_fen,
+            stamp_duty_fen=due.stamp_duty_fen,
+            transfer_fee_fen=due.transfer_fee_fen,
+            handling_fee_fen=due.handling_fee_fen,
+            regulatory_fee_fen=due.regulatory_fee_fen,
         )
 
 

@@ -23,12 +23,14 @@ from tests.property.risk.closed_loop import (
 from tidegate_common.domain.enums import (
     AccountState,
     BeatKind,
+    Board,
+    Exchange,
     OrderType,
     Outcome,
     Reason,
     Side,
 )
-from tidegate_common.domain.ids import AccountId
+from tidegate_common.domain.ids import EXCHANGE_STEP, AccountId
 from tidegate_common.events.orders import SubmitOrder
 from tidegate_common.events.portfolio import PortfolioState
 from tidegate_common.events.run import RiskLimits
@@ -165,8 +167,11 @@ def test_frozen_cash_covers_the_fees_of_every_open_order(seed: int) -> None:
             if order.side is Side.BUY and order.order_type is OrderType.LIMIT:
                 amount_fen = order.price_e4 * order.quantity_shares // 100
                 bound_fen[order.account_id] += FEES.buy_cost_bound_fen(
-                    amount_fen,
-                    beat.stamp.trade_date,
+                    amount_fen=amount_fen,
+                    quantity_shares=order.quantity_shares,
+                    exchange=Exchange(order.instrument // EXCHANGE_STEP),
+                    board=Board.MAIN,
+                    trade_date=beat.stamp.trade_date,
                 )
         fresh = {order.account_id for order in beat.output.submits}
         for books in beat.output.portfolios:

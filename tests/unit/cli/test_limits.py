@@ -43,6 +43,15 @@ def test_load_limits_part_of_a_section_keeps_the_other_defaults(tmp_path: Path) 
     assert limits.commission == CommissionSpec()
 
 
+def test_load_limits_unbundled_commission_is_taken(tmp_path: Path) -> None:
+    """A contract may charge the exchange's and the regulator's fees beside the commission."""
+    path = write(tmp_path, "version: 1\ncommission: {rate_e6: 100, is_bundled: false}\n")
+
+    limits = load_limits(path, CONFIG)
+
+    assert limits.commission == CommissionSpec(100, 500, is_bundled=False)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -51,6 +60,8 @@ def test_load_limits_part_of_a_section_keeps_the_other_defaults(tmp_path: Path) 
         ("version: 1\nlimits: {drawdown_bps_max: 10001}\n", "from 0 to 10000, was 10001"),
         ("version: 1\nlimits: {drawdown_bps_max: true}\n", "whole number.*was True"),
         ("version: 1\nlimits: {drawdown_bps_max: 1.5}\n", "whole number.*was 1.5"),
+        ("version: 1\ncommission: {is_bundled: 1}\n", "is_bundled must be true or false, was 1"),
+        ("version: 1\ncommission: {rate_e6: true}\n", "whole number.*was True"),
         ("version: 1\nlimits: 7\n", "limits must be a mapping.*was 7"),
         ("version: 2\n", "version must be 1, was 2"),
         ("limits: {}\n", "version must be 1, was None"),

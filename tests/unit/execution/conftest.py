@@ -8,6 +8,7 @@ import pytest
 
 from tidegate_common.domain.enums import (
     BeatKind,
+    Board,
     LimitState,
     OrderType,
     Phase,
@@ -39,6 +40,7 @@ class Reference:
     limit_down_e4: int = 90_000
     limit_up_e4: int = 110_000
     open_e4: int = 0
+    board: Board = Board.MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Exchange:
             BeatKind.OPEN,
             ReferenceRows(
                 instrument=_column([row.instrument for row in rows]),
-                board=np.ones(count, np.uint8),
+                board=np.array([row.board for row in rows], np.uint8),
                 limit_state=np.array([row.limit_state for row in rows], np.uint8),
                 is_st=np.zeros(count, np.bool_),
                 is_suspended=np.array([row.is_suspended for row in rows], np.bool_),
@@ -178,11 +180,17 @@ class Exchange:
 
 @pytest.fixture
 def exchange_of() -> Callable[..., Exchange]:
-    """Return a maker of exchanges; the arguments are those of `ExecutionSpec`."""
+    """Return a maker of exchanges; the arguments are those of the run's specs."""
 
-    def make(participation_bps_max: int = 10_000, slippage_bps: int = 0) -> Exchange:
+    def make(
+        participation_bps_max: int = 10_000,
+        slippage_bps: int = 0,
+        *,
+        is_bundled: bool = True,
+    ) -> Exchange:
         execution = ExecutionSpec(participation_bps_max, slippage_bps)
-        return Exchange(RunSpec(RUN, (), (), commission=CommissionSpec(), execution=execution))
+        commission = CommissionSpec(is_bundled=is_bundled)
+        return Exchange(RunSpec(RUN, (), (), commission=commission, execution=execution))
 
     return make
 

@@ -9,16 +9,18 @@ import pytest
 from tidegate_common.codec import decode_event, encode_event
 from tidegate_common.domain.enums import (
     BeatKind,
+    Board,
     LimitState,
     OrderReason,
     OrderStatus,
     Side,
     TimeInForce,
 )
+from tidegate_common.domain.enums import Exchange as Market
 from tidegate_common.domain.ids import OrderId
 from tidegate_common.engine import EngineState
 from tidegate_common.errors import InvariantError
-from tidegate_common.market.fees import FeeSchedule
+from tidegate_common.market.fees import FeeContract, FeeSchedule
 from tidegate_execution.engine import ExecutionEngine
 
 if TYPE_CHECKING:
@@ -299,14 +301,57 @@ def test_fills_of_an_order_carry_the_fees_that_each_adds(
     first = exchange.tick(quote(((99_900, 100),), ASKS)).fills
     second = exchange.tick(quote(((99_900, 200),), ASKS)).fills
 
-    schedule = FeeSchedule(commission_rate_e6=250, commission_minimum_fen=500)
-    total = schedule.order_fees(side=Side.SELL, amount_fen=299_700, trade_date=2023_02_01)
+    total = FeeSchedule(FeeContract(250, 500)).order_fees(
+        side=Side.SELL,
+        amount_fen=299_700,
+        quantity_shares=300,
+        exchange=Market.SH,
+        board=Board.MAIN,
+        trade_date=2023_02_01,
+    )
     fills = (*first, *second)
     assert [fill.amount_fen for fill in fills] == [99_900, 199_800]
     assert [fill.commission_fen for fill in fills] == [500, 0]
     assert sum(fill.stamp_duty_fen for fill in fills) == total.stamp_duty_fen == 300
     assert sum(fill.transfer_fee_fen for fill in fills) == total.transfer_fee_fen == 3
     assert fills[0].fee_fen == 500 + 100 + 1
+
+
+def test_fill_of_a_fund_pays_no_duty_and_no_transfer_fee(
+    exchange_of: "Callable[..., Exchange]",
+    reference: "type[Reference]",
+    quote: "type[Quote]",
+) -> None:
+    """The board of the day's reference data decides the fees, in a restored engine too."""
+    exchange = exchange_of()
+    exchange.open(reference(board=Board.ETF))
+    exchange.submit(400, 99_900, side=Side.SELL)
+    first = exchange.tick(quote(((99_900, 100),), ASKS)).fills
+    state = exchange.engine.snapshot()
+    values = decode_event(dict[str, object], encode_event(state.values))
+    exchange.engine = ExecutionEngine(exchange.spec)
+    exchange.engine.restore(EngineState(values, state.arrays))
+
+    second = exchange.tick(quote(((99_900, 300),), ASKS)).fills
+
+    assert [fill.stamp_duty_fen + fill.transfer_fee_fen for fill in (*first, *second)] == [0, 0]
+    assert [fill.commission_fen for fill in (*first, *second)] == [500, 0]
+
+
+def test_fill_under_an_unbundled_contract_carries_the_fees_beside_it(
+    exchange_of: "Callable[..., Exchange]",
+    quote: "type[Quote]",
+    reference: "type[Reference]",
+) -> None:
+    """999 CNY: handling 0.00487% is 5 fen, the regulator's 0.002% is 2 fen."""
+    exchange = exchange_of(is_bundled=False)
+    exchange.open(reference())
+    exchange.submit(100, 99_900, side=Side.SELL)
+
+    fill = exchange.tick(quote(((99_900, 100),), ASKS)).fills[0]
+
+    assert (fill.handling_fee_fen, fill.regulatory_fee_fen) == (5, 2)
+    assert fill.fee_fen == 500 + 100 + 1 + 5 + 2
 
 
 def test_amount_of_a_fill_is_rounded_half_up_to_the_fen(

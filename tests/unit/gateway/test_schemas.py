@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate_common.domain.enums import Liquidity, PriceSource, Side
+from tidegate_common.domain.ids import AccountId, DecisionId, FillId, OrderId
+from tidegate_common.events.execution import Fill
 from tidegate_gateway.history import DECISIONS, FILLS, PageQuery, page_sql, parse_cursor
-from tidegate_gateway.schemas import money_text, price_text
+from tidegate_gateway.schemas import FillView, money_text, price_text
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,44 @@ def test_texts_are_the_exact_numbers(value: int) -> None:
     """No float is on the way."""
     assert Decimal(price_text(value)) * 10_000 == value
     assert Decimal(money_text(value)) * 100 == value
+
+
+def test_fill_view_shows_every_fee() -> None:
+    """What a person sees adds up to what the account paid."""
+    fill = Fill(
+        fill_id=FillId("r.7.A1.0.0"),
+        order_id=OrderId("r.7.A1.0"),
+        decision_id=DecisionId("r.7.A1.0"),
+        beat=8,
+        account_id=AccountId("A1"),
+        order_beat=7,
+        sequence=0,
+        instrument=1600519,
+        side=Side.SELL,
+        price_e4=17_999_900,
+        quantity_shares=100,
+        amount_fen=17_999_900,
+        commission_fen=4_500,
+        stamp_duty_fen=18_000,
+        transfer_fee_fen=180,
+        source=PriceSource.LEVEL,
+        liquidity=Liquidity.TAKER,
+        ts_event_ns=1,
+        handling_fee_fen=877,
+        regulatory_fee_fen=360,
+    )
+
+    view = FillView.of(fill)
+
+    assert (view.handling_fee_cny, view.regulatory_fee_cny) == ("8.77", "3.60")
+    shown = (
+        view.commission_cny,
+        view.stamp_duty_cny,
+        view.transfer_fee_cny,
+        view.handling_fee_cny,
+        view.regulatory_fee_cny,
+    )
+    assert sum(Decimal(text) for text in shown) * 100 == fill.fee_fen
 
 
 def test_cursor_of_a_row_is_read_back() -> None:

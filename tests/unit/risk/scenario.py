@@ -41,7 +41,6 @@ from tidegate_common.events.run import (
 from tidegate_common.frames.frame import BeatStamp, Frame, FrameRows, ScoreBatch
 from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows
 from tidegate_common.market.board import board_of
-from tidegate_common.market.fees import FeeSchedule
 from tidegate_common.market.sessions import shanghai_ns
 from tidegate_risk.engine.engine import RiskEngine, RiskInputs, RiskOutput
 
@@ -245,10 +244,6 @@ class Stage:
             commission=self.commission,
         )
         self.engine = RiskEngine(self.spec, tuple(AccountId(name) for name in self.accounts))
-        self.fees = FeeSchedule(
-            commission_rate_e6=self.commission.rate_e6,
-            commission_minimum_fen=self.commission.minimum_fen,
-        )
         self._request_numbers = count()
 
     def open(self, *references: Reference, **inputs: object) -> RiskOutput:

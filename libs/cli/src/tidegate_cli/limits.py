@@ -1,9 +1,9 @@
-"""Limits files: `config/limits/*.yaml` into the specs of a run, every number checked."""
+"""Limits files: `config/limits/*.yaml` into the specs of a run, every value checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 
@@ -46,6 +46,9 @@ _RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "participation_bps_max": (0, _BPS_MAX),
     "slippage_bps": (0, _BPS_MAX),
 }
+
+# Keys that are true or false.
+_FLAGS: Final = frozenset({"is_bundled"})
 
 Section = TypeVar("Section", ConstructionSpec, RiskLimits, CommissionSpec, ExecutionSpec)
 
@@ -126,14 +129,27 @@ def _section(name: str, sections: Mapping[str, object], key: str, defaults: Sect
     where = f"{name}: {key}"
     values = _mapping(where, sections[key])
     _refuse_unknown(where, values, [field.name for field in fields(defaults)])
-    numbers = {field: _number(f"{where}.{field}", field, value) for field, value in values.items()}
-    return type(defaults)(**numbers)
+    # Of its field's type, as its check has seen.
+    checked: dict[str, Any] = {
+        field: _flag(f"{where}.{field}", value)
+        if field in _FLAGS
+        else _number(f"{where}.{field}", field, value)
+        for field, value in values.items()
+    }
+    return type(defaults)(**checked)
 
 
 def _number(where: str, field: str, value: object) -> int:
     least, greatest = _RANGES[field]
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
         message = f"{where} must be a whole number from {least} to {greatest}, was {value!r}"
+        raise ConfigError(message)
+    return value
+
+
+def _flag(where: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        message = f"{where} must be true or false, was {value!r}"
         raise ConfigError(message)
     return value
 

@@ -243,6 +243,14 @@ class FillView(_Model):
     commission_cny: str = Field(examples=["5.00"])
     stamp_duty_cny: str = Field(examples=["0.00"])
     transfer_fee_cny: str = Field(examples=["0.18"])
+    handling_fee_cny: str = Field(
+        description="0.00 where the commission includes it",
+        examples=["0.00"],
+    )
+    regulatory_fee_cny: str = Field(
+        description="0.00 where the commission includes it",
+        examples=["0.00"],
+    )
     source: PriceSource
     liquidity: Liquidity
     ts_event_ns: int = Field(examples=[1675215003000000000])
@@ -264,6 +272,8 @@ class FillView(_Model):
             commission_cny=money_text(fill.commission_fen),
             stamp_duty_cny=money_text(fill.stamp_duty_fen),
             transfer_fee_cny=money_text(fill.transfer_fee_fen),
+            handling_fee_cny=money_text(fill.handling_fee_fen),
+            regulatory_fee_cny=money_text(fill.regulatory_fee_fen),
             source=fill.source,
             liquidity=fill.liquidity,
             ts_event_ns=fill.ts_event_ns,

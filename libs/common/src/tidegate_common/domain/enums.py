@@ -17,13 +17,63 @@ class Exchange(IntEnum):
 
 @unique
 class Board(IntEnum):
-    """Listing segment, which decides limits and lots."""
+    """Listing segment, which decides limits, lots, ticks and fees.
+
+    ETF_GROWTH is a fund that tracks STAR or ChiNext and so has their price limit. No prefix tells
+    funds: only an instrument table does.
+    """
 
     UNKNOWN = 0
     MAIN = 1
     CHINEXT = 2
     STAR = 3
     BSE = 4
+    ETF = 5
+    ETF_GROWTH = 6
+
+
+@unique
+class ListingStatus(IntEnum):
+    """What an exchange's notices say of an instrument on a day.
+
+    RELISTING is the first day after a suspended listing; DELISTING the delisting period.
+    """
+
+    UNKNOWN = 0
+    LISTED = 1
+    RELISTING = 2
+    DELISTING = 3
+    NOT_LISTED = 4
+
+
+@unique
+class RiskWarning(IntEnum):
+    """Whether a share is under risk warning (ST or *ST); its history has no free source."""
+
+    NO = 0
+    YES = 1
+    UNKNOWN = 2
+
+
+@unique
+class ListingStage(IntEnum):
+    """What of an instrument's life decides its price limit on a day.
+
+    RISK_WARNING_IN_DOUBT : limited, but nobody knows whether as an ST share.
+    FIRST_DAYS, FIRST_DAY_BAND : after an offering, without a limit or with the band of the first
+        day around the issue price.
+    """
+
+    UNKNOWN = 0
+    ORDINARY = 1
+    RISK_WARNING = 2
+    RISK_WARNING_IN_DOUBT = 3
+    FIRST_DAYS = 4
+    FIRST_DAY_BAND = 5
+    RELISTING = 6
+    DELISTING_FIRST_DAY = 7
+    DELISTING = 8
+    NOT_LISTED = 9
 
 
 @unique
@@ -37,7 +87,11 @@ class LimitState(IntEnum):
 
 @unique
 class Phase(IntEnum):
-    """Trading phase of an instrument, as its feed or the session table says."""
+    """Trading phase of an instrument, as its feed or the session table says.
+
+    A feed says OPEN_CALL for all of the opening call; the session table tells its locked part,
+    from 09:20, apart.
+    """
 
     CLOSED = 0
     OPEN_CALL = 1
@@ -46,6 +100,18 @@ class Phase(IntEnum):
     LUNCH = 4
     CLOSE_CALL = 5
     HALTED = 6
+    OPEN_CALL_LOCKED = 7
+    AFTER_HOURS = 8
+
+
+@unique
+class Matching(StrEnum):
+    """How an exchange matches orders in a phase."""
+
+    NONE = "none"
+    CALL_AUCTION = "call_auction"
+    CONTINUOUS = "continuous"
+    FIXED_PRICE = "fixed_price"
 
 
 @unique

@@ -38,6 +38,8 @@ class Fill:
 
     beat : when it was matched. order_beat, sequence : of the order that it fills.
     Fees are what this fill adds to its order's fees, rounded to the fen per order and item.
+    handling_fee_fen, regulatory_fee_fen : 0 where the commission includes them, and in fills of
+        before they were told apart.
     """
 
     fill_id: FillId
@@ -58,11 +60,19 @@ class Fill:
     source: PriceSource
     liquidity: Liquidity
     ts_event_ns: int
+    handling_fee_fen: int = 0
+    regulatory_fee_fen: int = 0
 
     @property
     def fee_fen(self) -> int:
         """All fees of the fill."""
-        return self.commission_fen + self.stamp_duty_fen + self.transfer_fee_fen
+        return (
+            self.commission_fen
+            + self.stamp_duty_fen
+            + self.transfer_fee_fen
+            + self.handling_fee_fen
+            + self.regulatory_fee_fen
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tidegate_common.domain.enums import RunMode
 from tidegate_common.domain.ids import AccountId, RunId
+from tidegate_common.market.fees import FeeContract
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,19 @@ class RiskLimits:
 class CommissionSpec:
     """The broker's contract; statutory fees come from the rule book by date.
 
-    rate_e6 : commission in millionths of turnover, handling and regulatory fees included.
+    rate_e6 : commission in millionths of turnover.
     minimum_fen : least commission of an order with a fill.
+    is_bundled : whether the commission includes handling and regulatory fees; else they are
+        charged beside it.
     """
 
     rate_e6: int = 250
     minimum_fen: int = 500
+    is_bundled: bool = True
+
+    def contract(self) -> FeeContract:
+        """Return the contract that the fees are reckoned by."""
+        return FeeContract(self.rate_e6, self.minimum_fen, self.is_bundled)
 
 
 @dataclass(frozen=True, slots=True)

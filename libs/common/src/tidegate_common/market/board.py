@@ -1,7 +1,7 @@
 """Boards by exchange and code prefix.
 
-A prefix tells the board of a code that trades today. For history it is not enough (a code may
-have had another owner): an instrument table with validity dates comes with the full rule book.
+A prefix tells the board of a code that trades today. For history it is not enough, a code may
+have had another owner, and it tells no funds: `instruments.InstrumentTable` has validity dates.
 """
 
 import numpy as np

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tidegate_common.domain.enums import Liquidity, OrderReason, PriceSource
-from tidegate_common.domain.ids import OrderId, fill_id
+from tidegate_common.domain.enums import Exchange, Liquidity, OrderReason, PriceSource
+from tidegate_common.domain.ids import EXCHANGE_STEP, OrderId, fill_id
 from tidegate_common.domain.units import notional_fen
 from tidegate_common.events.execution import Fill, OrderUpdate
-from tidegate_common.events.run import CommissionSpec
 from tidegate_common.frames.frame import BeatStamp
-from tidegate_common.market.fees import FeeSchedule
+from tidegate_common.market.fees import Fees, FeeSchedule
 from tidegate_execution.engine.orders import OrderEvent, WorkingOrder
 
 
@@ -73,15 +72,15 @@ class Blotter:
         is_rest = quantity_shares == order.leaves_shares
         event = OrderEvent.FILL_REST if is_rest else OrderEvent.FILL_PART
         self._change(order, event, OrderReason.NONE)
-        submit, date = order.submit, self._stamp.trade_date
-        amount_fen = notional_fen(price_e4, quantity_shares)
-        paid_fen = order.amount_fen
-        due_fen = paid_fen + amount_fen
-        before = self._fees.order_fees(side=submit.side, amount_fen=paid_fen, trade_date=date)
-        after = self._fees.order_fees(side=submit.side, amount_fen=due_fen, trade_date=date)
+        submit, paid = order.submit, self._fees_of(order)
+        fill_index, amount_fen = order.fill_count, notional_fen(price_e4, quantity_shares)
+        order.amount_fen += amount_fen
+        order.filled_shares += quantity_shares
+        order.fill_count += 1
+        due = self._fees_of(order) - paid
         self._fills.append(
             Fill(
-                fill_id=fill_id(submit.order_id, order.fill_count),
+                fill_id=fill_id(submit.order_id, fill_index),
                 order_id=submit.order_id,
                 decision_id=submit.decision_id,
                 beat=self._stamp.beat,
@@ -93,17 +92,16 @@ class Blotter:
                 price_e4=price_e4,
                 quantity_shares=quantity_shares,
                 amount_fen=amount_fen,
-                commission_fen=after.commission_fen - before.commission_fen,
-                stamp_duty_fen=after.stamp_duty_fen - before.stamp_duty_fen,
-                transfer_fee_fen=after.transfer_fee_fen - before.transfer_fee_fen,
+                commission_fen=due.commission_fen,
+                stamp_duty_fen=due.stamp_duty_fen,
+                transfer_fee_fen=due.transfer_fee_fen,
+                handling_fee_fen=due.handling_fee_fen,
+                regulatory_fee_fen=due.regulatory_fee_fen,
                 source=source,
                 liquidity=liquidity,
                 ts_event_ns=self._stamp.ts_event_ns,
             ),
         )
-        order.amount_fen = due_fen
-        order.filled_shares += quantity_shares
-        order.fill_count += 1
 
     def ended(self) -> Iterator[WorkingOrder]:
         """Yield the orders that reached a final state in this beat."""
@@ -118,6 +116,18 @@ class Blotter:
             key=lambda fill: (fill.account_id, fill.order_beat, fill.sequence),
         )
         return ExecutionReport(tuple(updates), tuple(fills))
+
+    def _fees_of(self, order: WorkingOrder) -> Fees:
+        """Return the fees of an order's fills so far."""
+        submit = order.submit
+        return self._fees.order_fees(
+            side=submit.side,
+            amount_fen=order.amount_fen,
+            quantity_shares=order.filled_shares,
+            exchange=Exchange(submit.instrument // EXCHANGE_STEP),
+            board=order.board,
+            trade_date=self._stamp.trade_date,
+        )
 
     def _change(self, order: WorkingOrder, event: OrderEvent, reason: OrderReason) -> None:
         order.apply(event)
@@ -139,11 +149,3 @@ class Blotter:
             leaves_shares=0 if order.status.is_terminal else order.leaves_shares,
             ts_event_ns=self._stamp.ts_event_ns,
         )
-
-
-def fee_schedule(commission: CommissionSpec) -> FeeSchedule:
-    """Return the fees under a run's commission contract."""
-    return FeeSchedule(
-        commission_rate_e6=commission.rate_e6,
-        commission_minimum_fen=commission.minimum_fen,
-    )

@@ -17,8 +17,9 @@ from tidegate_common.events.orders import CancelOrder, SubmitOrder
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import BeatStamp, Frame
 from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
+from tidegate_common.market.fees import FeeSchedule
 from tidegate_execution.engine.bars import match_bar, match_open, opening_auction
-from tidegate_execution.engine.blotter import Blotter, ExecutionReport, fee_schedule
+from tidegate_execution.engine.blotter import Blotter, ExecutionReport
 from tidegate_execution.engine.book import match_snapshot
 from tidegate_execution.engine.memory import EngineMemory, dump_memory, load_memory
 from tidegate_execution.engine.orders import WorkingOrder
@@ -38,7 +39,7 @@ class ExecutionEngine:
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec.execution
-        self._fees = fee_schedule(spec.commission)
+        self._fees = FeeSchedule(spec.commission.contract())
         self._memory = EngineMemory()
 
     def on_beat(

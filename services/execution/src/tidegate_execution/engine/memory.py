@@ -1,9 +1,17 @@
 """All that the execution engine remembers, and how it is written down."""
 
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from typing import Any, cast
 
-from tidegate_common.domain.enums import OrderReason, OrderStatus, OrderType, Side, TimeInForce
+from tidegate_common.domain.enums import (
+    Board,
+    OrderReason,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from tidegate_common.engine import EngineState, JsonDict
 from tidegate_common.errors import InvariantError
 from tidegate_common.events.orders import SubmitOrder
@@ -20,6 +28,7 @@ _ENUMS = {
     "time_in_force": TimeInForce,
     "status": OrderStatus,
     "reason": OrderReason,
+    "board": Board,
 }
 _SUBMIT_FIELDS = tuple(field.name for field in fields(SubmitOrder))
 _ORDER_FIELDS = tuple(field.name for field in fields(WorkingOrder) if field.name != "submit")
@@ -92,7 +101,10 @@ def load_memory(state: EngineState) -> EngineMemory:
 def _dump_order(order: WorkingOrder) -> JsonDict:
     values: JsonDict = {name: getattr(order.submit, name) for name in _SUBMIT_FIELDS}
     values |= {name: getattr(order, name) for name in _ORDER_FIELDS}
-    return values | {name: str(values[name]) for name in _ENUMS}
+    # As plain text and numbers, which is what JSON gives back.
+    return {
+        name: value.value if isinstance(value, Enum) else value for name, value in values.items()
+    }
 
 
 def _load_order(values: _Values) -> WorkingOrder:

@@ -18,7 +18,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
-from tidegate_common.domain.enums import OrderReason, OrderStatus, OrderType, Side, TimeInForce
+from tidegate_common.domain.enums import (
+    Board,
+    OrderReason,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from tidegate_common.domain.ids import OrderId
 from tidegate_common.errors import InvariantError
 from tidegate_common.events.orders import SubmitOrder
@@ -75,6 +82,7 @@ class WorkingOrder:
 
     limit_e4 : worst price that it may trade at: its limit price, or the day's price limit for a
         market order.
+    board : of its instrument, as the day's reference data say; fees depend on it.
     amount_fen : turnover of its fills.
     is_placed : whether it has met a continuous book, and stands in the queue at its price.
     ahead_shares : shares before it in the queue; None while its price is beyond the five levels,
@@ -83,6 +91,7 @@ class WorkingOrder:
 
     submit: SubmitOrder
     limit_e4: int
+    board: Board = Board.UNKNOWN
     status: OrderStatus = OrderStatus.PENDING_NEW
     reason: OrderReason = OrderReason.NONE
     filled_shares: int = 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate_common.domain.enums import LimitState, OrderReason, OrderType, Side
+from tidegate_common.domain.enums import Board, LimitState, OrderReason, OrderType, Side
 from tidegate_common.domain.units import BoolArray, Int64Array
 from tidegate_common.events.orders import SubmitOrder
 from tidegate_common.frames.rows import ReferenceRows
@@ -28,6 +28,7 @@ class DayReference:
     """Reference data of the day, one row an instrument, sorted by instrument."""
 
     instrument: Int64Array
+    board: NDArray[np.uint8]
     is_suspended: BoolArray
     limit_state: NDArray[np.uint8]
     limit_down_e4: Int64Array
@@ -38,6 +39,7 @@ class DayReference:
         """Return what an OPEN frame says."""
         return cls(
             instrument=rows.instrument,
+            board=rows.board,
             is_suspended=rows.is_suspended,
             limit_state=rows.limit_state,
             limit_down_e4=rows.limit_down_e4,
@@ -47,8 +49,8 @@ class DayReference:
     @classmethod
     def empty(cls) -> "DayReference":
         """Return the reference data of a day whose OPEN frame never came."""
-        zeros = np.zeros(0, np.int64)
-        return cls(zeros, np.zeros(0, np.bool_), np.zeros(0, np.uint8), zeros, zeros)
+        zeros, small = np.zeros(0, np.int64), np.zeros(0, np.uint8)
+        return cls(zeros, small, np.zeros(0, np.bool_), small, zeros, zeros)
 
     def limits_at(self, row: int) -> DayLimits | None:
         """Return the day's prices of the instrument in a row, None where nobody knows them."""
@@ -70,12 +72,13 @@ class DayReference:
         limits = self.limits_at(row)
         if limits is None:
             return OrderReason.OUTSIDE_PRICE_LIMIT
+        board = Board(self.board[row])
         if submit.order_type is OrderType.MARKET:
             is_buy = submit.side is Side.BUY
-            return WorkingOrder(submit, limits.up_e4 if is_buy else limits.down_e4)
+            return WorkingOrder(submit, limits.up_e4 if is_buy else limits.down_e4, board)
         if not limits.down_e4 <= submit.price_e4 <= limits.up_e4:
             return OrderReason.OUTSIDE_PRICE_LIMIT
-        return WorkingOrder(submit, submit.price_e4)
+        return WorkingOrder(submit, submit.price_e4, board)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate_common.domain.enums import Exchange, Phase
+from tidegate_common.domain.enums import Board, Exchange, Phase
 from tidegate_common.domain.ids import EXCHANGE_STEP
 from tidegate_common.domain.units import FEN_PER_YUAN, Float64Array, Int64Array
 from tidegate_common.market.sessions import NS_PER_SECOND, SHANGHAI_OFFSET_SECONDS, phase_at
@@ -76,6 +76,13 @@ _NUMERIC_PHASES = {
     "7": Phase.CLOSED,
     "8": Phase.HALTED,
     "9": Phase.HALTED,
+}
+# An exchange's breaks are the same on all its boards: one of them tells the breaks of indices and
+# of codes whose board nobody knows, too.
+_BOARD_OF_BREAKS = {
+    Exchange.SH: Board.MAIN,
+    Exchange.SZ: Board.MAIN,
+    Exchange.BJ: Board.BSE,
 }
 _SZSE_WORD = re.compile(r"([A-Z])([01])?")
 
@@ -222,11 +229,16 @@ def _session_phases(
     minute = seconds // _SECONDS_PER_MINUTE
     exchange = instrument // EXCHANGE_STEP
     phase = np.full(len(instrument), Phase.CLOSED, dtype=np.int64)
-    for venue in Exchange:
+    for venue, board in _BOARD_OF_BREAKS.items():
         for day in np.unique(trade_date[(exchange == venue) & (trade_date > 0)]).tolist():
             by_minute = np.array(
                 [
-                    phase_at(exchange=venue, trade_date=day, seconds_of_day=number * 60)
+                    phase_at(
+                        exchange=venue,
+                        board=board,
+                        trade_date=day,
+                        seconds_of_day=number * 60,
+                    )
                     for number in range(_MINUTES_PER_DAY)
                 ],
             )

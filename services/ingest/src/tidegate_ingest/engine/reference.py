@@ -8,6 +8,7 @@ from tidegate_common.domain.enums import LimitState, Phase
 from tidegate_common.domain.units import PRICE_SCALE, BoolArray, Int64Array
 from tidegate_common.frames.rows import BarRows, ReferenceRows
 from tidegate_common.market.board import boards_of
+from tidegate_common.market.listing import ordinary_stages_of
 from tidegate_common.market.price_limits import PriceLimits, price_limits
 from tidegate_ingest.engine.columns import BarColumns, SnapshotColumns
 
@@ -42,7 +43,7 @@ def snapshot_reference(rows: SnapshotColumns, trade_date: int) -> DayReference:
     is_st = np.zeros(len(instrument), dtype=np.bool_)
     computed = price_limits(
         boards=boards_of(instrument),
-        is_st=is_st,
+        stages=ordinary_stages_of(is_st),
         prev_close_e4=opening.prev_close_e4,
         trade_date=trade_date,
     )
@@ -76,7 +77,7 @@ def bar_reference(rows: BarColumns, trade_date: int) -> DayReference:
     boards = boards_of(rows.instrument)
     limits = price_limits(
         boards=boards,
-        is_st=rows.is_st,
+        stages=ordinary_stages_of(rows.is_st),
         prev_close_e4=rows.prev_close_e4,
         trade_date=trade_date,
     )

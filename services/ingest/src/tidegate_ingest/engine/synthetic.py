@@ -20,6 +20,7 @@ from tidegate_common.domain.units import BoolArray, Int64Array
 from tidegate_common.events.run import SyntheticSpec
 from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows
 from tidegate_common.market.board import boards_of
+from tidegate_common.market.listing import ordinary_stages_of
 from tidegate_common.market.price_limits import price_limits
 from tidegate_common.market.sessions import NS_PER_SECOND, shanghai_ns
 from tidegate_ingest.engine.sequencer import Day
@@ -225,7 +226,7 @@ def _reference(
     boards = boards_of(listed.instrument)
     limits = price_limits(
         boards=boards,
-        is_st=listed.is_st,
+        stages=ordinary_stages_of(listed.is_st),
         prev_close_e4=prev_close_e4,
         trade_date=trade_date,
     )

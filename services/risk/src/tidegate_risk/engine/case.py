@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tidegate_common.domain.enums import OrderType, Side
+from tidegate_common.domain.enums import Exchange, OrderType, Side
+from tidegate_common.domain.ids import EXCHANGE_STEP
 from tidegate_common.domain.units import BPS, notional_fen
 from tidegate_common.events.run import RiskLimits
 from tidegate_common.market.fees import FeeSchedule
@@ -35,6 +36,11 @@ class Case:
         return max(self.listing.limit_down_e4, price_tick_e4(self.listing.board))
 
     @property
+    def exchange(self) -> Exchange:
+        """Venue of the instrument."""
+        return Exchange(self.intent.instrument // EXCHANGE_STEP)
+
+    @property
     def value_fen(self) -> int:
         """Turnover at the worst price."""
         return notional_fen(self.bound_price_e4, self.intent.quantity_shares)
@@ -46,11 +52,20 @@ class Case:
         Fees exceed proceeds most on the least fill, one share: it pays the minimum commission.
         """
         if self.intent.side is Side.BUY:
-            return self.fees.buy_cost_bound_fen(self.value_fen, self.trade_date)
+            return self.fees.buy_cost_bound_fen(
+                amount_fen=self.value_fen,
+                quantity_shares=self.intent.quantity_shares,
+                exchange=self.exchange,
+                board=self.listing.board,
+                trade_date=self.trade_date,
+            )
         least_fen = notional_fen(self.bound_price_e4, 1)
         fees = self.fees.order_fees(
             side=Side.SELL,
             amount_fen=least_fen,
+            quantity_shares=1,
+            exchange=self.exchange,
+            board=self.listing.board,
             trade_date=self.trade_date,
         )
         return max(0, fees.total_fen - least_fen)

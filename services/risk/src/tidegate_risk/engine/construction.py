@@ -13,11 +13,13 @@ import numpy as np
 from tidegate_common.domain.enums import (
     BeatKind,
     CauseKind,
+    Exchange,
     LimitState,
     OrderType,
     Side,
     TimeInForce,
 )
+from tidegate_common.domain.ids import EXCHANGE_STEP
 from tidegate_common.domain.units import BPS, PRICE_E4_PER_FEN
 from tidegate_common.events.run import ConstructionSpec
 from tidegate_common.frames.frame import BeatStamp, ScoreBatch
@@ -114,7 +116,7 @@ class Constructor:
             reserve_fen = max(0, account.books.nav_fen) * self._spec.cash_buffer_bps // BPS
             quantity_shares = self._buy_shares(account, listing, price_e4, reserve_fen, stamp)
         else:
-            quantity_shares = _sell_shares(account, listing)
+            quantity_shares = _sell_shares(account, listing, stamp.trade_date)
         return Intent(
             instrument=wish.instrument,
             side=wish.side,
@@ -151,11 +153,22 @@ class Constructor:
         target_fen = account.books.nav_fen * self._spec.target_weight_bps // BPS
         target_shares = target_fen * PRICE_E4_PER_FEN // price_e4
         cash_fen = max(0, account.books.available_fen - reserve_fen)
-        # Fees grow with the amount, so those of the whole cash bound those of what it pays.
-        fees_fen = self._fees.buy_cost_bound_fen(cash_fen, stamp.trade_date) - cash_fen
+        # Fees grow with the amount and the shares, so those of the whole cash, and of a share more
+        # than it pays, bound those of what it pays.
+        bound_fen = self._fees.buy_cost_bound_fen(
+            amount_fen=cash_fen,
+            quantity_shares=cash_fen * PRICE_E4_PER_FEN // price_e4 + 1,
+            exchange=Exchange(listing.instrument // EXCHANGE_STEP),
+            board=listing.board,
+            trade_date=stamp.trade_date,
+        )
+        fees_fen = bound_fen - cash_fen
         payable_shares = (cash_fen - fees_fen) * PRICE_E4_PER_FEN // price_e4
-        wanted_shares = round_down_buy(target_shares, listing.board)
-        return round_down_buy(min(target_shares, payable_shares), listing.board) or wanted_shares
+        wanted_shares, bought_shares = (
+            round_down_buy(shares, listing.board, trade_date=stamp.trade_date)
+            for shares in (target_shares, min(target_shares, payable_shares))
+        )
+        return bought_shares or wanted_shares
 
 
 def _read_strategy(
@@ -180,10 +193,10 @@ def _read_strategy(
     )
 
 
-def _sell_shares(account: Account, listing: Listing) -> int:
+def _sell_shares(account: Account, listing: Listing, trade_date: int) -> int:
     """Return the whole holding, or the largest order of the board."""
     held_shares = account.holdings[listing.instrument].quantity_shares
-    largest_shares = lot_rule(listing.board).max_limit_shares
+    largest_shares = lot_rule(listing.board, trade_date).max_limit_shares
     return min(held_shares, largest_shares) if largest_shares else held_shares
 
 

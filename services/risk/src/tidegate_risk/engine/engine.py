@@ -93,10 +93,7 @@ class RiskEngine:
 
     def __init__(self, spec: RunSpec, accounts: tuple[AccountId, ...]) -> None:
         cash = {account.account_id: account.cash_fen for account in spec.accounts}
-        fees = FeeSchedule(
-            commission_rate_e6=spec.commission.rate_e6,
-            commission_minimum_fen=spec.commission.minimum_fen,
-        )
+        fees = FeeSchedule(spec.commission.contract())
         self._spec = spec
         self._strategies = tuple(strategy.name for strategy in spec.strategies)
         self._accounts = {name: Account(name, cash[name]) for name in sorted(accounts)}

@@ -13,6 +13,11 @@ from tidegate_risk.engine.intent import Refusal
 from tidegate_risk.engine.portfolio import Books
 from tidegate_risk.engine.state import UNKNOWN_SECTOR
 
+# After hours an ordinary order finds the market as closed as at night. Refusals name the phase as
+# feeds do, which know no locked part of the opening call.
+_CLOSED_PHASES = frozenset({Phase.HALTED, Phase.CLOSED, Phase.AFTER_HOURS})
+_OBSERVED = {Phase.OPEN_CALL_LOCKED: Phase.OPEN_CALL, Phase.AFTER_HOURS: Phase.CLOSED}
+
 
 def check_market_hours(case: Case) -> Refusal | None:
     """Layer 1: the session table and the instrument's own phase both let an order in.
@@ -23,9 +28,9 @@ def check_market_hours(case: Case) -> Refusal | None:
     is_market = case.intent.order_type is OrderType.MARKET
     is_in_session = can_match_continuously(session) if is_market else can_submit(session)
     if not is_in_session:
-        return Refusal(Layer.MARKET_HOURS, Reason.MARKET_CLOSED, observed=session)
-    if phase in {Phase.HALTED, Phase.CLOSED}:
-        return Refusal(Layer.MARKET_HOURS, Reason.MARKET_CLOSED, observed=phase)
+        return _refuse_closed(session)
+    if phase in _CLOSED_PHASES:
+        return _refuse_closed(phase)
     return None
 
 
@@ -121,6 +126,11 @@ def latch_breaches(books: Books, limits: RiskLimits) -> None:
     fall_fen = books.high_water_fen - books.nav_fen
     if exceeds_bps(fall_fen, books.high_water_fen, limits.drawdown_bps_max):
         books.is_drawdown_latched = True
+
+
+def _refuse_closed(phase: Phase) -> Refusal:
+    observed = _OBSERVED.get(phase, phase)
+    return Refusal(Layer.MARKET_HOURS, Reason.MARKET_CLOSED, observed=observed)
 
 
 def _check_share(

@@ -12,8 +12,9 @@ from tidegate_common.domain.ids import EXCHANGE_STEP
 from tidegate_common.domain.units import BoolArray, Int64Array
 from tidegate_common.frames.frame import BeatStamp, Frame
 from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
+from tidegate_common.market.listing import ordinary_stages_of
 from tidegate_common.market.price_limits import price_limits
-from tidegate_common.market.sessions import can_cancel, phase_at, shanghai_seconds
+from tidegate_common.market.sessions import SESSION_ROWS, can_cancel, phase_at, shanghai_seconds
 
 UNKNOWN_SECTOR = 0
 
@@ -110,8 +111,7 @@ class Market:
         self._row_of: dict[int, int] = {}
         self._beat = 0
         self._kind = BeatKind.OPEN
-        self._seconds = 0
-        self._sessions: dict[Exchange, Phase] = {}
+        self._sessions: dict[tuple[Exchange, Board], Phase] = {}
 
     def take(self, frame: Frame, stale: Int64Array) -> None:
         """Take in a beat.
@@ -146,9 +146,8 @@ class Market:
         return self._kind is BeatKind.CLOSE
 
     def can_cancel(self, instrument: int) -> bool:
-        """Tell whether the exchange takes cancels in this beat, by the session table."""
-        session = self._session(instrument)
-        return can_cancel(session, self._seconds)
+        """Tell whether the exchange takes a known instrument's cancels, by the session table."""
+        return can_cancel(self._session(self._row_of[instrument]))
 
     def rows_of(self, instruments: list[int]) -> Int64Array:
         """Return the rows of known instruments."""
@@ -160,7 +159,7 @@ class Market:
         columns = self.columns
         if row is None or not columns.is_listed[row]:
             return Listing(instrument)
-        session = self._session(instrument)
+        session = self._session(row)
         is_ticking = self.cadence is Cadence.TICK
         return Listing(
             instrument=instrument,
@@ -212,27 +211,30 @@ class Market:
     def _see_time(self, stamp: BeatStamp) -> None:
         self._beat = stamp.beat
         self._kind = stamp.kind
-        self._seconds = shanghai_seconds(stamp.ts_event_ns)
         if stamp.kind is BeatKind.TICK:
             self.cadence = Cadence.TICK
+            seconds_of_day = shanghai_seconds(stamp.ts_event_ns)
             self._sessions = {
-                exchange: phase_at(
+                (exchange, board): phase_at(
                     exchange=exchange,
+                    board=board,
                     trade_date=stamp.trade_date,
-                    seconds_of_day=self._seconds,
+                    seconds_of_day=seconds_of_day,
                 )
-                for exchange in Exchange
+                for exchange, board in SESSION_ROWS
             }
         elif stamp.kind is BeatKind.BAR:
             self.cadence = Cadence.BAR
 
-    def _session(self, instrument: int) -> Phase:
+    def _session(self, row: int) -> Phase:
         # A broker takes orders between bars at any time and queues them for the next one.
         if self.cadence in {Cadence.BAR, Cadence.DAILY}:
             return Phase.CONTINUOUS
         if self._kind is not BeatKind.TICK:
             return Phase.CLOSED
-        return self._sessions[Exchange(instrument // EXCHANGE_STEP)]
+        exchange = Exchange(int(self.columns.instrument[row]) // EXCHANGE_STEP)
+        # The rule book knows no sessions of an unknown board: closed, the conservative reading.
+        return self._sessions.get((exchange, Board(self.columns.board[row])), Phase.CLOSED)
 
     def _index_rows(self) -> None:
         numbers = self.columns.instrument.tolist()
@@ -295,7 +297,7 @@ class Market:
         columns = self.columns
         limits = price_limits(
             boards=columns.board,
-            is_st=columns.is_st,
+            stages=ordinary_stages_of(columns.is_st),
             prev_close_e4=columns.mark_e4,
             trade_date=trade_date,
         )

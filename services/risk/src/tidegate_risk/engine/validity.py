@@ -100,12 +100,12 @@ def check_price_limit(case: Case) -> Refusal | None:
 def check_buy_lot(case: Case) -> Refusal | None:
     """Refuse a buy that is no whole lot or beyond the order's maximum."""
     quantity_shares = case.intent.quantity_shares
-    rule = lot_rule(case.listing.board)
+    rule = lot_rule(case.listing.board, case.trade_date)
     is_market = case.intent.order_type is OrderType.MARKET
     largest_shares = rule.max_market_shares if is_market else rule.max_limit_shares
     if quantity_shares > largest_shares:
         return _refuse_lot(quantity_shares, largest_shares)
-    if not is_valid_buy(quantity_shares, case.listing.board):
+    if not is_valid_buy(quantity_shares, case.listing.board, trade_date=case.trade_date):
         return _refuse_lot(quantity_shares, rule.min_shares)
     return None
 
@@ -127,12 +127,18 @@ def check_sellable(case: Case) -> Refusal | None:
 def check_sell_lot(case: Case) -> Refusal | None:
     """Refuse a sell that splits an odd lot or is beyond the order's maximum."""
     quantity_shares = case.intent.quantity_shares
-    rule = lot_rule(case.listing.board)
+    rule = lot_rule(case.listing.board, case.trade_date)
     is_market = case.intent.order_type is OrderType.MARKET
     largest_shares = rule.max_market_shares if is_market else rule.max_limit_shares
     if quantity_shares > largest_shares:
         return _refuse_lot(quantity_shares, largest_shares)
-    if not is_valid_sell(quantity_shares, _sellable_shares(case), case.listing.board):
+    is_valid = is_valid_sell(
+        quantity_shares=quantity_shares,
+        sellable_shares=_sellable_shares(case),
+        board=case.listing.board,
+        trade_date=case.trade_date,
+    )
+    if not is_valid:
         return _refuse_lot(quantity_shares, rule.min_shares)
     return None
 
