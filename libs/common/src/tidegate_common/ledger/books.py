@@ -1,0 +1,128 @@
+"""The numbers of one account, and what can be read off them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tidegate_common.domain.ids import AccountId
+from tidegate_common.ledger.lots import Lot, total_cost_fen, total_shares, unlocked_shares
+from tidegate_common.ledger.reservations import Reservations
+from tidegate_common.ledger.taxation import TaxLot
+from tidegate_common.ledger.values import Values
+from tidegate_common.market.fees import Fees
+
+
+@dataclass(frozen=True, slots=True)
+class Receivable:
+    """A dividend between its ex-date and its pay date."""
+
+    pay_date: int
+    instrument: int
+    cash_fen: int
+
+
+@dataclass(slots=True)
+class Position:
+    """Shares of one instrument.
+
+    lots, tax_lots : what was bought, fill by fill; what is registered, day by day.
+    day_change_shares : bought less sold on this day; not in the tax lots before the day rolls.
+    traded_on, acted_on : last day with a fill, and last ex-date applied; 0 before the first.
+    """
+
+    lots: list[Lot] = field(default_factory=list)
+    tax_lots: list[TaxLot] = field(default_factory=list)
+    day_change_shares: int = 0
+    traded_on: int = 0
+    acted_on: int = 0
+
+    @property
+    def quantity_shares(self) -> int:
+        """Shares held."""
+        return total_shares(self.lots)
+
+    @property
+    def cost_fen(self) -> int:
+        """Return what the shares amounted to, fees excluded."""
+        return total_cost_fen(self.lots)
+
+
+@dataclass(slots=True)
+class Books:
+    """Everything that a ledger remembers.
+
+    initial_fen : cash that the account began with.
+    tax_payable_fen, tax_paid_fen : dividend tax that is due, and that left the cash.
+    day_proceeds_fen : net proceeds of the day's sells.
+    """
+
+    account_id: AccountId
+    initial_fen: int
+    trade_date: int
+    cash_fen: int
+    opening_nav_fen: int
+    high_water_fen: int
+    fees: Fees
+    realised_pnl_fen: int = 0
+    dividends_fen: int = 0
+    tax_payable_fen: int = 0
+    tax_paid_fen: int = 0
+    day_proceeds_fen: int = 0
+    receivables: list[Receivable] = field(default_factory=list)
+    positions: dict[int, Position] = field(default_factory=dict)
+    reservations: Reservations = field(default_factory=Reservations)
+    values: Values = field(default_factory=Values)
+
+    @property
+    def available_fen(self) -> int:
+        """Cash for a new order; negative while open orders hold back what tax is due from."""
+        return self.cash_fen - self.reservations.frozen_fen - self.tax_payable_fen
+
+    @property
+    def receivable_fen(self) -> int:
+        """Dividends to come."""
+        return sum(receivable.cash_fen for receivable in self.receivables)
+
+    @property
+    def nav_fen(self) -> int:
+        """Net asset value at the last mark."""
+        assets_fen = self.cash_fen + self.receivable_fen + self.values.gross_fen
+        return assets_fen - self.tax_payable_fen
+
+    @property
+    def cost_fen(self) -> int:
+        """Cost of all holdings."""
+        return sum(position.cost_fen for position in self.positions.values())
+
+    def sellable_shares(self, instrument: int, *, is_for_next_day: bool) -> int:
+        """Return the shares that a new sell may freeze.
+
+        Today's orders share what is unlocked today, all orders what is unlocked by tomorrow. What
+        unlocks tomorrow is compared with the day's number plus one; across the end of a month or a
+        weekend a listing date on the next trading day is then read as later: it refuses, never
+        sells too early.
+        """
+        position = self.positions.get(instrument)
+        if position is None:
+            return 0
+        frozen = self.reservations.shares_of(instrument)
+        tomorrow = unlocked_shares(position.lots, trade_date=self.trade_date + 1)
+        free_tomorrow = tomorrow - frozen.total_shares
+        if is_for_next_day:
+            return free_tomorrow
+        today = unlocked_shares(position.lots, trade_date=self.trade_date)
+        return min(free_tomorrow, today - frozen.total_shares + frozen.next_day_shares)
+
+    def pay_tax(self) -> None:
+        """Pay the tax that is due, as far as cash that no order holds back allows."""
+        paid_fen = min(self.tax_payable_fen, self.cash_fen - self.reservations.frozen_fen)
+        self.tax_payable_fen -= paid_fen
+        self.tax_paid_fen += paid_fen
+        self.cash_fen -= paid_fen
+
+    def collect(self, receivables: Iterable[Receivable]) -> None:
+        """Turn the receivables that are due on the books' day into cash, and keep the others."""
+        self.receivables = list(receivables)
+        due_fen = sum(r.cash_fen for r in self.receivables if r.pay_date <= self.trade_date)
+        self.receivables = [r for r in self.receivables if r.pay_date > self.trade_date]
+        self.cash_fen += due_fen
+        self.pay_tax()

@@ -1,0 +1,89 @@
+"""What holdings are worth: sorted columns, so that a beat's marks are one array operation."""
+
+import numpy as np
+
+from tidegate_common.domain.units import Int64Array, notional_fen, notionals_fen
+
+
+class Values:
+    """Quantities, marks and values of what is held, sorted by instrument.
+
+    No array is ever changed in place: what a caller was given stays as it was.
+    """
+
+    def __init__(self) -> None:
+        nothing = _frozen(np.zeros(0, np.int64))
+        self.instruments: Int64Array = nothing
+        self.quantities: Int64Array = nothing
+        self.marks_e4: Int64Array = nothing
+        self.values_fen: Int64Array = nothing
+        self.gross_fen = 0
+        # Held, but never marked: valued at the last fill.
+        self.unmarked: set[int] = set()
+
+    def mark(self, mark_e4: Int64Array) -> None:
+        """Value everything at new marks; a mark of 0 is no price and leaves the last one.
+
+        Parameters
+        ----------
+        mark_e4 : (n,) int64, >= 0, aligned with `instruments`.
+        """
+        has_price = mark_e4 > 0
+        self.marks_e4 = _frozen(np.where(has_price, mark_e4, self.marks_e4))
+        self.values_fen = _frozen(notionals_fen(self.marks_e4, self.quantities))
+        self.gross_fen = int(self.values_fen.sum())
+        if self.unmarked:
+            self.unmarked.difference_update(self.instruments[has_price].tolist())
+
+    def trade(self, instrument: int, *, quantity_shares: int, price_e4: int) -> None:
+        """Set what is held of an instrument after a fill; its price marks what has no mark yet."""
+        row = self._row_of(instrument)
+        if row is None:
+            self.put(instrument, quantity_shares=quantity_shares, mark_e4=price_e4)
+            self.unmarked.add(instrument)
+        elif quantity_shares == 0:
+            self._remove(row)
+            self.unmarked.discard(instrument)
+        else:
+            is_unmarked = instrument in self.unmarked
+            mark_e4 = price_e4 if is_unmarked else int(self.marks_e4[row])
+            self.put(instrument, quantity_shares=quantity_shares, mark_e4=mark_e4)
+
+    def put(self, instrument: int, *, quantity_shares: int, mark_e4: int) -> None:
+        """Set quantity, > 0, and mark of an instrument."""
+        row = int(np.searchsorted(self.instruments, instrument))
+        value_fen = notional_fen(mark_e4, quantity_shares)
+        if self._row_of(instrument) is not None:
+            self._remove(row)
+        self.instruments = _frozen(np.insert(self.instruments, row, instrument))
+        self.quantities = _frozen(np.insert(self.quantities, row, quantity_shares))
+        self.marks_e4 = _frozen(np.insert(self.marks_e4, row, mark_e4))
+        self.values_fen = _frozen(np.insert(self.values_fen, row, value_fen))
+        self.gross_fen += value_fen
+
+    def mark_of(self, instrument: int) -> int:
+        """Return the mark of what is held, 0 for what is not."""
+        row = self._row_of(instrument)
+        return 0 if row is None else int(self.marks_e4[row])
+
+    def quantity_of(self, instrument: int) -> int:
+        """Return the shares held of an instrument."""
+        row = self._row_of(instrument)
+        return 0 if row is None else int(self.quantities[row])
+
+    def _row_of(self, instrument: int) -> int | None:
+        row = int(np.searchsorted(self.instruments, instrument))
+        is_held = row < len(self.instruments) and int(self.instruments[row]) == instrument
+        return row if is_held else None
+
+    def _remove(self, row: int) -> None:
+        self.gross_fen -= int(self.values_fen[row])
+        self.instruments = _frozen(np.delete(self.instruments, row))
+        self.quantities = _frozen(np.delete(self.quantities, row))
+        self.marks_e4 = _frozen(np.delete(self.marks_e4, row))
+        self.values_fen = _frozen(np.delete(self.values_fen, row))
+
+
+def _frozen(array: Int64Array) -> Int64Array:
+    array.setflags(write=False)
+    return array
