@@ -3,7 +3,7 @@
 #   make up      the local stack             (ARGS="--replay FILE --speed max --exit-when-done --json")
 #   make test    every test                  (PYTEST_ARGS="-k orders -x")
 #   make check   the fast loop: format, lint, types, imports, unit tests
-#   make coverage  every branch of every engine
+#   make coverage  every branch of the engines, the rule book and the ledger
 #   make bench   tidegate bench              (ARGS="NAME --json")
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv.
 
@@ -106,7 +106,7 @@ unit: setup
 # Engines are held to every branch; shells are proved by the drills on real servers.
 coverage: setup
 	@$(BIN)/python -m pytest -q -n auto --cov --cov-branch --cov-report= tests/unit tests/property
-	@$(BIN)/coverage report --include='*/engine/*' --show-missing --skip-covered --fail-under=100
+	@$(BIN)/coverage report --include='*/engine/*,*/ledger/*,*/market/*' --show-missing --skip-covered --fail-under=100
 
 fmt: setup
 	@$(BIN)/ruff format --quiet .

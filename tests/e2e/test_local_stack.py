@@ -30,6 +30,8 @@ KILLS = (
 )
 
 
+# Runs of the whole stack: on a busy machine they outlast the limit of an ordinary test.
+@pytest.mark.timeout(900)
 def test_stack_synthetic_market_equals_backtest(tmp_path: Path) -> None:
     """With no file at all there is a market to look at, and it is the backtester's."""
     options = ("--seed", 5, "--accounts", 4)
@@ -41,6 +43,8 @@ def test_stack_synthetic_market_equals_backtest(tmp_path: Path) -> None:
     assert _number(live, "fills") > 0
 
 
+# Runs of the whole stack: on a busy machine they outlast the limit of an ordinary test.
+@pytest.mark.timeout(900)
 def test_stack_two_shards_two_partitions_equal_one_and_one(tmp_path: Path) -> None:
     """Partitions are invisible on the real broker too."""
     options = ("--seed", 6, "--accounts", 4, *RUN)

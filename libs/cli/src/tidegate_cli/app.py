@@ -218,6 +218,47 @@ def bench(
 
 
 @app.command()
+def rules(
+    *,
+    instrument: opt.RuledInstrument = None,
+    date: opt.RuledDate = None,
+    prev_close: opt.PrevClose = None,
+    is_st: opt.St = False,
+    listed: opt.Listed = None,
+    status_word: opt.StatusWord = None,
+    status_since: opt.StatusSince = None,
+    csv_file: opt.CsvFile = None,
+    out_file: opt.OutFile = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Show the rules of a share on a day, with sources; or answer a CSV file of such questions."""
+    from tidegate_cli.rules.command import RuleWords, ask, check_choice
+    from tidegate_common.market.calendar import xshg_calendar
+
+    words = RuleWords(instrument, date, prev_close, is_st, listed, status_word, status_since)
+    files = check_choice(words, csv_file, out_file)
+    if files is not None:
+        from tidegate_cli.rules.bulk import answer_file
+
+        row_count = answer_file(*files, xshg_calendar())
+        typer.echo(f"{row_count:,} rows answered in {files[1]}")
+        return
+    answer = ask(words, xshg_calendar())
+    if as_json:
+        print_json(answer.as_json())
+    else:
+        Console().print(answer.as_table())
+
+
+@app.command()
+def rulebook(*, data: opt.SharedData = None) -> None:
+    """Print the rule book as a document (docs/rulebook.md), checked against recorded days."""
+    from tidegate_cli.rules.document import rulebook_document
+
+    typer.echo(rulebook_document(data), nl=False)
+
+
+@app.command()
 def status(
     *,
     data_dir: opt.DataDir = opt.DATA_DIR_DEFAULT,

@@ -101,6 +101,59 @@ DataDir = Annotated[
         rich_help_panel=STACK_PANEL,
     ),
 ]
+RuledInstrument = Annotated[
+    str | None,
+    typer.Argument(metavar="[INSTRUMENT]", help="A share, such as 600519.SH.", show_default=False),
+]
+RuledDate = Annotated[
+    str | None,
+    typer.Option("--date", metavar="DATE", help="Trading day, 2023-02-01 or 20230201."),
+]
+PrevClose = Annotated[
+    str | None,
+    typer.Option(
+        "--prev-close",
+        metavar="CNY",
+        help="Ex-rights reference price; on a listing day the issue price.",
+    ),
+]
+St = Annotated[bool, typer.Option("--st", help="Under risk warning (ST or *ST) on that day.")]
+Listed = Annotated[
+    str | None,
+    typer.Option("--listed", metavar="DATE", help="Day of the listing; default: long ago."),
+]
+StatusWord = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        metavar="STATUS",
+        help="listed, relisting, delisting, delisting_first_day, not_listed; default: listed.",
+    ),
+]
+StatusSince = Annotated[
+    str | None,
+    typer.Option("--status-since", metavar="DATE", help="First day of that status."),
+]
+CsvFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        metavar="FILE",
+        help="Questions: instrument, date, prev_close; is_st, listed, status, status_since.",
+    ),
+]
+OutFile = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Where the answers to --csv go."),
+]
+SharedData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Recorded days (daily/, l2/, payload/, reference/) to check the rule book against.",
+    ),
+]
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON object as the last line of standard output."),

@@ -9,6 +9,7 @@ from tidegate_cli.bench.frame import BenchReport
 from tidegate_cli.bench.lockstep import bench_lockstep
 from tidegate_cli.bench.loop import bench_loop
 from tidegate_cli.bench.options import BenchOptions
+from tidegate_cli.bench.rules import bench_rules
 from tidegate_common.errors import ConfigError
 
 __all__ = ["BENCHES", "Bench", "BenchOptions", "find_bench"]
@@ -25,6 +26,7 @@ class Bench:
 
 BENCHES: Final = (
     Bench("codec", "encode and decode a frame, ns per row", bench_codec),
+    Bench("rules", "the rule book for every A-share, us per day", bench_rules),
     Bench("loop", "the backtester's loop, beats/s", bench_loop),
     Bench("lockstep", "the whole stack through the broker, beats/s", bench_lockstep),
 )

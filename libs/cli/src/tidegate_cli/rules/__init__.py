@@ -1,0 +1,1 @@
+"""`tidegate rules`: the rule book, asked by people."""
