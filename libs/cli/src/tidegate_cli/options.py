@@ -103,7 +103,7 @@ DataDir = Annotated[
 ]
 RuledInstrument = Annotated[
     str | None,
-    typer.Argument(metavar="[INSTRUMENT]", help="A share, such as 600519.SH.", show_default=False),
+    typer.Argument(metavar="INSTRUMENT", help="A share, such as 600519.SH.", show_default=False),
 ]
 RuledDate = Annotated[
     str | None,

@@ -238,7 +238,7 @@ def _by_date(trade_date: Int64Array) -> Iterator[tuple[int, Int64Array]]:
     """Yield each date with the places of its rows."""
     order = np.argsort(trade_date, kind="stable")
     dates, starts = np.unique(trade_date[order], return_index=True)
-    ends = np.append(starts[1:], len(order))
+    ends = np.append(starts, len(order))[1:]
     for date, start, end in zip(dates.tolist(), starts, ends, strict=True):
         yield date, order[start:end]
 

@@ -1,10 +1,9 @@
 """Listing dates, out of the lists of shares that vendors publish."""
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
-
-import pandas as pd
 
 from tidegate_cli.conformance.bars import read_code
 from tidegate_cli.rules.question import read_date
@@ -39,17 +38,19 @@ def read_listings(paths: Sequence[Path]) -> dict[int, int]:
 
 def _read_list(path: Path) -> dict[int, int]:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream)
+            names, rows = tuple(reader.fieldnames or ()), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         message = f"expected a CSV list of shares in {path}, found: {error}"
         raise ConfigError(message) from error
-    if _KIND_COLUMN in table:
-        table = table[table[_KIND_COLUMN] == _SHARE_KIND]
     for code, listed in _COLUMNS:
-        if code in table and listed in table:
+        if code in names and listed in names:
             return {
-                read_code(symbol): read_date(day, name=listed)
-                for symbol, day in zip(table[code], table[listed], strict=True)
+                read_code(row[code]): read_date(row[listed], name=listed)
+                for row in rows
+                if row.get(_KIND_COLUMN, _SHARE_KIND) == _SHARE_KIND
             }
-    message = f"expected columns {_COLUMNS} in {path}, found: {', '.join(map(str, table))}"
+    expected = " or ".join(", ".join(pair) for pair in _COLUMNS)
+    message = f"expected the columns {expected} in {path}, found: {', '.join(names) or 'none'}"
     raise ConfigError(message)

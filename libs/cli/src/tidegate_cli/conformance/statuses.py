@@ -101,7 +101,7 @@ def _flags(files: Sequence[DailyBars]) -> tuple[Int64Array, Int64Array, Int64Arr
 
 
 def _spans(starts: Int64Array, size: int) -> list[slice]:
-    ends = np.append(starts[1:], size)
+    ends = np.append(starts, size)[1:]
     return [slice(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
 
 

@@ -100,8 +100,7 @@ def _price_lines(rules: InstrumentRules) -> Iterator[Line]:
         yield Line("  without a book", f"buy up to {cap}, sell down to {floor}")
     else:
         yield Line("cage", describe_cage(cage.rule.value), cage.rule)
-    if rules.tick is not None:
-        yield Line("price tick", describe_tick(rules.tick.value), rules.tick)
+    yield Line("price tick", describe_tick(tick_e4), rules.tick)
 
 
 def _quantity_lines(rules: InstrumentRules) -> Iterator[Line]:
@@ -122,9 +121,8 @@ def _quantity_lines(rules: InstrumentRules) -> Iterator[Line]:
 
 
 def _fee_lines(rules: InstrumentRules) -> Iterator[Line]:
-    if rules.fees is None:
-        return
     fees = rules.fees
+    assert fees is not None, "what has a symbol is of an exchange"
     yield Line("commission", "by contract", source=COMMISSION_SOURCE)
     yield Line("stamp duty", describe_stamp_duty(fees.stamp_duty.value), fees.stamp_duty)
     yield Line("transfer fee", describe_transfer_fee(fees.transfer_fee.value), fees.transfer_fee)
