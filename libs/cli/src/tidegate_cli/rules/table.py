@@ -96,7 +96,7 @@ def _price_lines(rules: InstrumentRules) -> Iterator[Line]:
         yield Line("cage", _UNKNOWN)
     elif cage.state is LimitState.LIMITED:
         cap, floor = price_text(cage.buy_cap_e4, tick_e4), price_text(cage.sell_floor_e4, tick_e4)
-        yield Line("cage", f"{describe_cage(cage.rule.value)} of the best price", cage.rule)
+        yield Line("cage", f"{describe_cage(cage.rule.value)}, from the best price", cage.rule)
         yield Line("  without a book", f"buy up to {cap}, sell down to {floor}")
     else:
         yield Line("cage", describe_cage(cage.rule.value), cage.rule)
