@@ -172,6 +172,28 @@ def test_check_bars_facts_cut_the_days_of_a_share() -> None:
     assert "- MAIN RELISTING, none (1): 600519.SH 2021-08-10" in conformance_lines(report)
 
 
+def test_check_bars_delisting_periods_go_by_the_day_on_which_they_began() -> None:
+    """Two ChiNext shares on one day: 10 % for the period of before the reform, 20 % after it."""
+    old, new = parse_symbol("300001.SZ"), parse_symbol("300002.SZ")
+    facts = tuple(
+        StatusFact(share, since, 2020_09_30, ListingStatus.DELISTING, "test", Confidence.C)
+        for share, since in ((old, 2020_08_03), (new, 2020_08_25))
+    )
+
+    report = check(
+        (old, 2020_08_27, 10_000, 11_000, 9_000, 10_000),
+        (new, 2020_08_27, 10_000, 12_000, 8_000, 10_000),
+        facts=facts,
+    )
+
+    found = {
+        count.rule.row.value.up_bps: (count.row_count, count.high_at_limit_count)
+        for count in merge_rules(report)
+        if count.rule.row is not None
+    }
+    assert found == {1_000: (1, 1), 2_000: (1, 1)}
+
+
 def test_instrument_table_flags_hold_between_days_and_not_beyond() -> None:
     """Before the first flag and after the last nobody knows."""
     flags = (RiskWarning.NO, RiskWarning.YES, RiskWarning.YES)
@@ -224,7 +246,10 @@ def test_read_bars_of_tushare_does_not_know_who_is_st(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a,b\n1,2\n", "expected columns of one of: baostock daily, tushare daily; found: a, b"),
-        (f"{TUSHARE}\n600519,20200803,10,11,9,10,10,1,1\n", "symbol must look like"),
+        (f"{TUSHARE}\n600519,20200803,10,11,9,10,10,1,1\n", r"symbol must look like .*a\.csv\)"),
+        (f"{TUSHARE}\n600519.SH,20200803,10,,9,10,10,1,1\n", r"high nan, .* \(row 1\) .*a\.csv\)"),
+        (f"{TUSHARE}\n600519.SH,20200803,10,8,9,10,10,1,1\n", "low 9.0, high 8.0"),
+        (f"{TUSHARE}\n600519.SH,20200803,10,11,9,10,,1,1\n", "previous close nan"),
         (f"{TUSHARE}\n600519.SH,2020,10,11,9,10,10,1,1\n", "date must be a date like"),
     ],
 )
@@ -255,7 +280,11 @@ def test_read_listings_join_lists_and_leave_out_what_is_no_share(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("code,ipoDate\nsh.600519,2001-08-28\n", "must agree, were 20010827 and 20010828"),
+        (
+            "\ufeffcode,ipoDate\nsh.600519,2001-08-28\n",
+            r"must agree, were 20010827 and 20010828 \(600519\.SH",
+        ),
+        ("code,ipoDate\nsh.600519,\n", r"ipoDate must be a date like .*b\.csv\)"),
         ("a,b\n1,2\n", "found: a, b"),
         ("", "found: none"),
     ],
@@ -324,7 +353,14 @@ def test_check_quotes_of_another_limit_is_unexplained() -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b'v_sz002039="1~2~3";', "expected 49 fields or more"), (None, "expected a recorded answer")],
+    [
+        (b'v_sz002039="1~2~3";', "expected 49 fields or more"),
+        (b"\x80\xff", "expected a recorded answer"),
+        (None, "expected a recorded answer"),
+        (tencent_line("hk00700", "a", "", ("1", "1", "1")).encode(), r"must look like .*a\.dat\)"),
+        (tencent_line("sz002039", "a", "", ("x", "1", "1")).encode(), "a price or -1, found 'x'"),
+        (tencent_line("sz002039", "a", "", ("nan", "1", "1")).encode(), "found 'nan'"),
+    ],
 )
 def test_read_tencent_quotes_of_a_strange_file_raises(
     tmp_path: Path,
@@ -396,6 +432,15 @@ def test_check_recordings_reads_every_kind_and_reports_it(tmp_path: Path) -> Non
     assert any("**0 are unexplained**" in line for line in lines)
     assert "| `a.csv` | 1 | 0 | 0 | 0 | 0 | 0 |" in lines
     assert "| all | 2 | 0 | 0 | 0 | 0 | 0 |" in lines
+
+
+def test_check_recordings_with_a_bar_of_a_day_without_trading_raises(tmp_path: Path) -> None:
+    """Such a bar is an error of the recording, not a day to hold against a limit."""
+    (tmp_path / "daily").mkdir()
+    (tmp_path / "daily" / "a.csv").write_text(f"{TUSHARE}\n600519.SH,20200802,10,11,9,10,10,1,1\n")
+
+    with pytest.raises(ConfigError, match=r"must be a trading day, was 2020-08-02.*a\.csv\)"):
+        check_recordings(tmp_path, CALENDAR)
 
 
 def test_check_recordings_of_an_empty_directory_raises(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_rules_json_before_a_board_existed_is_null_not_a_number(
     for key in ("limit_up", "lot_min", "lot_step", "max_limit_order", "max_market_order", "cage"):
         assert document[key] is None
     assert document["limit_state"] == "UNKNOWN"
-    assert document["sessions"] == []
+    assert document["sessions"] is None
 
 
 def test_rules_json_before_settlement_is_known_is_null(capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,13 +216,13 @@ def test_rules_json_bse_market_order_without_a_known_maximum_is_null(
     [
         (
             "600519.SH 2023-02-01 1800.00",
-            ("1980.00 (-10% to +10%)", "1620.00", "closing call", "sell 0.1%", "no --st"),
+            ("1980.00 (+10%), 1620.00 (-10%)", "closing call", "sell 0.1%", "no --st"),
         ),
         ("688981.SH 2026-09-14 90.12", ("108.14", "buy up to 91.92", "AFTER_HOURS", "300 orders")),
         ("000010.SZ 2012-12-31 1.00", ("1.10", "0.00255% of turnover")),
         ("688981.SH 2019-07-19 10", ("UNKNOWN: no row",)),
         ("600000.SH 1994-01-04 10", ("UNKNOWN: no row",)),
-        ("920002.BJ 2024-07-01 10", ("none known: refused",)),
+        ("920002.BJ 2024-07-01 10", ("no maximum known: refused",)),
     ],
 )
 def test_rules_table_fits_and_tells_values_with_sources(
@@ -258,6 +258,39 @@ def test_rules_table_shows_what_holds_for_few(
 
     assert code == 0
     assert text in capsys.readouterr().out
+
+
+def test_rules_table_tells_after_hours_orders_only_where_there_are_any() -> None:
+    """On the main board since 2026-07-06: before it a maximum would speak of nothing."""
+    before = ask_table("600519.SH 2026-07-03 1800", 120)
+    since = ask_table("600519.SH 2026-07-06 1800", 120)
+
+    assert "after hours" not in before
+    assert "after hours" in since
+
+
+@pytest.mark.parametrize(
+    ("command", "limits"),
+    [
+        ("510300.SH --board etf --date 2026-09-14 --prev-close 4.123", ("4.535", "3.711")),
+        ("159915.SZ --board ETF_GROWTH --date 2020-08-21 --prev-close 2", ("2.200", "1.800")),
+        ("159915.SZ --board etf-growth --date 2020-08-24 --prev-close 2", ("2.400", "1.600")),
+    ],
+)
+def test_rules_json_of_a_fund_follows_the_board_that_its_code_does_not_tell(
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    limits: tuple[str, str],
+) -> None:
+    """Three decimals, 20 % for growth funds since ChiNext's reform; T+1 unless somebody knows."""
+    document = ask_json(capsys, command)
+
+    assert (document["limit_up"], document["limit_down"]) == limits
+    assert document["price_tick"] == "0.001"
+    assert document["assumptions"] == [
+        "listed long ago: no --listed was given",
+        "not sellable on the day it is bought: some funds are",
+    ]
 
 
 def test_answers_about_a_stranger_are_unknown_throughout() -> None:
@@ -305,7 +338,14 @@ def test_answer_json_of_a_fund_has_three_decimals_and_no_stamp_duty() -> None:
     [
         ("600519 --date 2023-02-01 --prev-close 1", "instrument must look like 600519.SH"),
         ("900901.SH --date 2023-02-01 --prev-close 1", "whose board is unknown"),
-        ("600519.SH --date 2023-02-04 --prev-close 1", "must be a trading day, was 2023-02-04"),
+        ("510300.SH --date 2023-02-01 --prev-close 1", "a fund is asked one by one, with --board"),
+        ("510300.SH --board main --date 2023-02-01 --prev-close 1", "must be etf or etf_growth"),
+        ("600519.SH --board etf --date 2023-02-01 --prev-close 1", "was given for 600519.SH"),
+        ("510300.BJ --board etf --date 2023-02-01 --prev-close 1", "was given for 510300.BJ"),
+        (
+            "600519.SH --date 2023-02-04 --prev-close 1",
+            "was 2023-02-04; nearest: 2023-02-03 and 2023-02-06",
+        ),
         ("600519.SH --date 2027-02-04 --prev-close 1", "it covers 1990-12-19 to 2026-12-31"),
         ("600519.SH --date 2023-2-1 --prev-close 1", "--date must be a date like 2023-02-01"),
         ("600519.SH --date 2023-02-30 --prev-close 1", "--date must be a date like 2023-02-01"),
@@ -318,8 +358,12 @@ def test_answer_json_of_a_fund_has_three_decimals_and_no_stamp_duty() -> None:
             "listed must not be after 2023-02-01, was 2023-02-02",
         ),
         (
-            "600519.SH --date 2023-02-01 --prev-close 1 --status-since 2023-02-02",
+            "600519.SH --date 2023-02-01 --prev-close 1 --status st --status-since 2023-02-02",
             "status_since must not be after 2023-02-01",
+        ),
+        (
+            "600519.SH --date 2023-02-01 --prev-close 1 --status-since 2023-01-03",
+            "--status-since says since when --status holds, and needs it",
         ),
         ("600519.SH --date 2023-02-01 --prev-close 1 --listed x", "listed must be a date"),
         ("600519.SH --date 2023-02-01 --prev-close 1 --status x", "status must be one of listed"),

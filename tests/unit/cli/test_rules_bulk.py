@@ -1,6 +1,8 @@
 """`tidegate rules --csv`: the same answers for many rows, and nothing half done."""
 
 import csv
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +100,43 @@ def test_rules_csv_without_optional_columns_answers_and_says_how_many(
     assert [row["limit_up"] for row in read(target)] == ["1980.00", "3.45"]
 
 
+def test_rules_csv_with_json_prints_an_object_as_every_command_does(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A program reads the last line, whichever way it asked."""
+    source = write(tmp_path / "in.csv", "instrument,date,prev_close", "600519.SH,2023-02-01,1800")
+    target = tmp_path / "out.csv"
+
+    code = run(["rules", "--csv", str(source), "--out", str(target), "--json"])
+
+    assert code == 0
+    assert json.loads(capsys.readouterr().out) == {"rows": 1, "out": str(target)}
+
+
+def test_answer_file_without_rows_has_a_header_and_no_answers(tmp_path: Path) -> None:
+    """A day without questions is no mistake."""
+    source = write(tmp_path / "in.csv", "instrument,date,prev_close")
+
+    count = answer_file(source, tmp_path / "out.csv", xshg_calendar())
+
+    assert count == 0
+    assert (tmp_path / "out.csv").read_text(encoding="utf-8") == (
+        f"instrument,date,prev_close,{','.join(ADDED_COLUMNS)}\n"
+    )
+
+
+def test_answer_file_through_a_link_keeps_the_link(tmp_path: Path) -> None:
+    """Who shares a file under two names finds the answers under both."""
+    source = write(tmp_path / "in.csv", "instrument,date,prev_close", "600519.SH,2023-02-01,1800")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "out.csv")
+
+    answer_file(source, tmp_path / "link.csv", xshg_calendar())
+
+    assert (tmp_path / "link.csv").is_symlink()
+    assert read(tmp_path / "out.csv")[0]["limit_up"] == "1980.00"
+
+
 def test_answer_file_may_overwrite_its_own_source(tmp_path: Path) -> None:
     """The file is read whole before it is replaced."""
     source = write(tmp_path / "in.csv", "instrument,date,prev_close", "600519.SH,2023-02-01,1800")
@@ -128,7 +167,8 @@ def test_answer_file_of_a_whole_market_has_every_row(tmp_path: Path) -> None:
         (["instrument,date", "600519.SH,2023-02-01"], "missing: prev_close"),
         (["", ""], "found: nothing"),
         (["instrument,date,prev_close,board", "600519.SH,2023-02-01,1,x"], "found: board"),
-        (["instrument,date,prev_close,a,a", "600519.SH,2023-02-01,1,x,y"], "one name twice"),
+        (["instrument,date,prev_close,a,a", "600519.SH,2023-02-01,1,x,y"], "found again: 'a'"),
+        (["instrument, date,prev_close", "600519.SH,2023-02-01,1"], "found: 'instrument', ' date'"),
         (
             ["instrument,date,prev_close", "600519.SH,2023-02-01,1", "600519.SH,2023-02-01"],
             "expected 3 fields, found 2 ({tmp}/in.csv, line 3)",
@@ -139,11 +179,11 @@ def test_answer_file_of_a_whole_market_has_every_row(tmp_path: Path) -> None:
         ),
         (
             ["instrument,date,prev_close", "900901.SH,2023-02-01,1"],
-            "whose board is unknown ({tmp}/in.csv, line 2)",
+            "board is unknown (a fund is asked one by one, with --board) ({tmp}/in.csv, line 2)",
         ),
         (
             ["instrument,date,prev_close", "600519.SH,2023-02-04,1", "600519.SH,2023-01-21,1"],
-            "must be a trading day, was 2023-02-04 ({tmp}/in.csv, line 2)",
+            "2023-02-04; nearest: 2023-02-03 and 2023-02-06 ({tmp}/in.csv, line 2)",
         ),
         (["instrument,date,prev_close", "600519.SH,2027-02-01,1"], "is not in the trading cal"),
         (["instrument,date,prev_close", "600519.SH,2023-02-01,-1"], "prev_close must be a price"),
@@ -197,11 +237,14 @@ def test_answer_file_of_what_is_no_text_or_not_there_raises(
         answer_file(source, tmp_path / "out.csv", xshg_calendar())
 
 
-@pytest.mark.parametrize("target", ["none/out.csv", "."])
+@pytest.mark.parametrize(
+    "target", ["none/out.csv", "../in.csv/out.csv", ".", "..", "/", "pipe", "a" * 300]
+)
 def test_answer_file_to_where_nothing_can_be_written_raises(tmp_path: Path, target: str) -> None:
     """The user's mistake, told as one."""
     source = write(tmp_path / "in.csv", "instrument,date,prev_close", "600519.SH,2023-02-01,1800")
     (tmp_path / "sub").mkdir()
+    os.mkfifo(tmp_path / "sub" / "pipe")
 
     with pytest.raises(ConfigError, match="--out must be a file that can be written"):
         answer_file(source, tmp_path / "sub" / target, xshg_calendar())

@@ -227,6 +227,7 @@ def rules(
     listed: opt.Listed = None,
     status_word: opt.StatusWord = None,
     status_since: opt.StatusSince = None,
+    board: opt.FundBoard = None,
     csv_file: opt.CsvFile = None,
     out_file: opt.OutFile = None,
     as_json: opt.Json = False,
@@ -235,13 +236,16 @@ def rules(
     from tidegate_cli.rules.command import RuleWords, ask, check_choice
     from tidegate_common.market.calendar import xshg_calendar
 
-    words = RuleWords(instrument, date, prev_close, is_st, listed, status_word, status_since)
+    words = RuleWords(instrument, date, prev_close, is_st, listed, status_word, status_since, board)
     files = check_choice(words, csv_file, out_file)
     if files is not None:
         from tidegate_cli.rules.bulk import answer_file
 
         row_count = answer_file(*files, xshg_calendar())
-        typer.echo(f"{row_count:,} rows answered in {files[1]}")
+        if as_json:
+            print_json({"rows": row_count, "out": str(files[1])})
+        else:
+            typer.echo(f"{row_count:,} rows answered in {files[1]}")
         return
     answer = ask(words, xshg_calendar())
     if as_json:

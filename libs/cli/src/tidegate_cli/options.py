@@ -103,7 +103,9 @@ DataDir = Annotated[
 ]
 RuledInstrument = Annotated[
     str | None,
-    typer.Argument(metavar="INSTRUMENT", help="A share, such as 600519.SH.", show_default=False),
+    typer.Argument(
+        metavar="INSTRUMENT", help="A share or a fund, such as 600519.SH.", show_default=False
+    ),
 ]
 RuledDate = Annotated[
     str | None,
@@ -133,6 +135,14 @@ StatusWord = Annotated[
 StatusSince = Annotated[
     str | None,
     typer.Option("--status-since", metavar="DATE", help="First day of that status."),
+]
+FundBoard = Annotated[
+    str | None,
+    typer.Option(
+        "--board",
+        metavar="etf|etf_growth",
+        help="Of a fund, whose code does not tell; etf_growth: it tracks STAR or ChiNext.",
+    ),
 ]
 CsvFile = Annotated[
     Path | None,

@@ -83,13 +83,24 @@ def test_number_that_is_no_date_is_refused(trade_date: int) -> None:
         make_calendar().is_trading_day(trade_date)
 
 
-def test_require_trading_day_on_a_holiday_names_the_date() -> None:
+@pytest.mark.parametrize(
+    ("trade_date", "message"),
+    [
+        (2023_12_27, "was 2023-12-27; nearest: 2023-12-28$"),
+        (2024_01_01, "was 2024-01-01; nearest: 2023-12-29 and 2024-01-02$"),
+        (2024_01_05, "was 2024-01-05; nearest: 2024-01-03$"),
+    ],
+)
+def test_require_trading_day_on_a_holiday_names_it_and_its_neighbours(
+    trade_date: int,
+    message: str,
+) -> None:
     """A person who asks for a holiday is told, as for every wrong argument."""
     calendar = make_calendar()
 
     calendar.require_trading_day(2024_01_02)
-    with pytest.raises(ConfigError, match="must be a trading day, was 2024-01-01"):
-        calendar.require_trading_day(2024_01_01)
+    with pytest.raises(ConfigError, match=f"date must be a trading day, {message}"):
+        calendar.require_trading_day(trade_date)
 
 
 @pytest.mark.parametrize(

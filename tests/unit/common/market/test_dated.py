@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from tests.unit.common.market.days import day_beside
 
 from tidegate_common.market.dated import FIRST_DATE, LAST_DATE, Confidence, DatedRow, row_on
 from tidegate_common.market.sessions import shanghai_date, shanghai_ns
@@ -13,18 +14,12 @@ ROWS = (
     DatedRow(2020_08_01, LAST_DATE, "second", "test", Confidence.D),
 )
 EVERY_ROW = [(table, row) for table in RULE_TABLES for row in table.rows]
-NS_PER_DAY = 86_400 * 1_000_000_000
 # Tables in which the rule book is silent between two rows, on purpose; their modules say why.
 WITH_GAPS = {
     ("offering, by listing date", "MAIN"),
     ("price limit", "MAIN FIRST_DAYS"),
     ("price limit", "MAIN DELISTING_FIRST_DAY"),
 }
-
-
-def day_beside(date: int, *, days: int) -> int:
-    """Return the calendar day so many days later."""
-    return shanghai_date(shanghai_ns(date, 0) + days * NS_PER_DAY)
 
 
 def name_of(value: object) -> str:
@@ -66,10 +61,10 @@ def test_row_of_the_rule_book_answers_on_its_first_and_last_day_and_not_beside(
     assert row_on(table.rows, row.effective_from) is row
     assert row_on(table.rows, row.effective_to) is row
     if row.effective_from != FIRST_DATE:
-        found = row_on(table.rows, day_beside(row.effective_from, days=-1))
+        found = row_on(table.rows, day_beside(row.effective_from, -1))
         assert found is None or found is before
     if row.effective_to != LAST_DATE:
-        found = row_on(table.rows, day_beside(row.effective_to, days=1))
+        found = row_on(table.rows, day_beside(row.effective_to, 1))
         assert found is None or found is after
 
 
@@ -79,7 +74,7 @@ def test_rows_of_each_table_follow_one_another(table: RuleTable) -> None:
     gaps = [
         (row.effective_to, following.effective_from)
         for row, following in pairwise(table.rows)
-        if following.effective_from != day_beside(row.effective_to, days=1)
+        if following.effective_from != day_beside(row.effective_to, 1)
     ]
 
     assert bool(gaps) is ((table.rule, table.segment) in WITH_GAPS)

@@ -1,6 +1,6 @@
 """The instrument table: validity dates, days of a listing and of a status."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -40,18 +40,7 @@ def status_of(table: InstrumentTable, instrument: int, trade_date: int) -> Instr
     """Return an instrument's status on a day, on which both interfaces agree."""
     one = table.status_on(instrument, trade_date)
     many = table.statuses_on(np.array([instrument], np.int64), trade_date)
-    for name in (
-        "instrument",
-        "board",
-        "stage",
-        "status",
-        "risk_warning",
-        "listed",
-        "listing_day",
-        "status_from",
-        "status_day",
-        "has_same_day_resale",
-    ):
+    for name in (field.name for field in fields(many)):
         assert getattr(many, name).tolist() == [getattr(one, name)]
     return one
 

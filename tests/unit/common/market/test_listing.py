@@ -1,9 +1,8 @@
 """Stages of a listing: first days, relisting, delisting, and what is not known."""
 
-from datetime import date, timedelta
-
 import numpy as np
 import pytest
+from tests.unit.common.market.days import day_beside
 
 from tidegate_common.domain.enums import Board, ListingStage, ListingStatus, RiskWarning
 from tidegate_common.errors import InvariantError
@@ -52,13 +51,6 @@ def stage(
     )
     assert many.tolist() == [one]
     return one
-
-
-def day_beside(trade_date: int, days: int) -> int:
-    """Return the date so many days later."""
-    day = date(trade_date // 10_000, trade_date // 100 % 100, trade_date % 100)
-    beside = day + timedelta(days=days)
-    return beside.year * 10_000 + beside.month * 100 + beside.day
 
 
 def stages_of_rule(row: DatedRow[IpoRule] | None) -> list[ListingStage]:

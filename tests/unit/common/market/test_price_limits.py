@@ -1,10 +1,10 @@
 """Price limits at each dated row's boundary, and their rounding."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
 
 import numpy as np
 import pytest
+from tests.unit.common.market.days import day_beside
 
 from tidegate_common.domain.enums import Board, LimitState, ListingStage
 from tidegate_common.errors import InvariantError
@@ -60,13 +60,6 @@ def limit_of(
     answer = one.state, one.up_e4, one.down_e4
     assert answer == (many.state[0], many.up_e4[0], many.down_e4[0])
     return answer
-
-
-def day_beside(trade_date: int, days: int) -> int:
-    """Return the date so many days later."""
-    day = date(trade_date // 10_000, trade_date // 100 % 100, trade_date % 100)
-    beside = day + timedelta(days=days)
-    return beside.year * 10_000 + beside.month * 100 + beside.day
 
 
 def expected_of(rule: LimitRule | None) -> tuple[int, int, int]:

@@ -1,10 +1,10 @@
 """Every row of sessions, cages, lots, settlement and thresholds, the day before and the day of."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
 from functools import partial
 
 import pytest
+from tests.unit.common.market.days import day_beside
 
 from tidegate_common.domain.enums import Board, Exchange
 from tidegate_common.market.cage import CAGE_ROWS, cage_rule
@@ -50,13 +50,6 @@ TABLES: dict[str, tuple[tuple[DatedRow[object], ...], Ask]] = {
 }
 
 
-def day_before(trade_date: int) -> int:
-    """Return the calendar day before YYYYMMDD."""
-    year, month_day = divmod(trade_date, 10_000)
-    day = date(year, *divmod(month_day, 100)) - timedelta(days=1)
-    return day.year * 10_000 + day.month * 100 + day.day
-
-
 @pytest.mark.parametrize("name", TABLES)
 def test_each_row_answers_from_its_first_day_to_its_last(name: str) -> None:
     """The function gives the row itself, with its source, on both of its ends."""
@@ -74,7 +67,7 @@ def test_day_before_each_row_has_the_row_before_or_none(name: str) -> None:
     before = [None, *rows[:-1]]
 
     answers = [
-        ask(day_before(row.effective_from)) if row.effective_from != FIRST_DATE else None
+        ask(day_beside(row.effective_from, -1)) if row.effective_from != FIRST_DATE else None
         for row in rows
     ]
 
@@ -86,6 +79,6 @@ def test_buy_cap_begins_on_the_day_of_its_row(board: Board) -> None:
     """None the day before: a cap that is not in force refuses nobody."""
     (row,) = ST_BUY_CAP_ROWS[board]
 
-    assert st_buy_cap_shares(board, day_before(row.effective_from)) is None
+    assert st_buy_cap_shares(board, day_beside(row.effective_from, -1)) is None
     assert st_buy_cap_shares(board, row.effective_from) == row.value
     assert st_buy_cap_shares(board, row.effective_to) == row.value

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tidegate_common.domain.enums import Board, Exchange, Matching, Phase
+from tidegate_common.market.dated import Confidence
 from tidegate_common.market.sessions import (
     SESSION_ROWS,
     Session,
@@ -64,6 +65,27 @@ def test_phase_at_boundary_second_begins_the_next_phase(
     phases = phases_of(segment, 2023_02_01, seconds(clock) - 1, seconds(clock))
 
     assert phases == [before, after]
+
+
+@pytest.mark.parametrize(
+    ("board", "trade_date", "confidence"),
+    [
+        (Board.MAIN, 2006_06_30, Confidence.D),
+        (Board.MAIN, 2006_07_01, Confidence.A),
+        (Board.ETF, 2006_06_30, Confidence.D),
+        (Board.ETF, 2006_07_01, Confidence.B),
+    ],
+)
+def test_sessions_of_shanghai_before_the_rules_of_2006_are_labelled_unverified(
+    board: Board,
+    trade_date: int,
+    confidence: Confidence,
+) -> None:
+    """The same hours, but nobody vouches for those of the years before."""
+    row = sessions_on(exchange=Exchange.SH, board=board, trade_date=trade_date)
+
+    assert row is not None
+    assert row.confidence is confidence
 
 
 @pytest.mark.parametrize("segment", SEGMENTS)

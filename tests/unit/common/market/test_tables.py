@@ -9,12 +9,14 @@ import tidegate_common.market
 from tidegate_common.domain.enums import LimitState
 from tidegate_common.market.cage import CageRule
 from tidegate_common.market.dated import DatedRow
+from tidegate_common.market.lots import LotRule
 from tidegate_common.market.price_limits import LimitRule
 from tidegate_common.market.tables import (
     RULE_TABLES,
     clock_text,
     describe_cage,
     describe_limit,
+    describe_lot,
     describe_tick,
 )
 
@@ -107,6 +109,16 @@ def test_describe_cage_tells_what_widens_it_and_what_becomes_of_orders(
 ) -> None:
     """ChiNext's orders outside waited, others are refused."""
     assert describe_cage(rule) == text
+
+
+def test_describe_lot_without_a_maximum_says_none() -> None:
+    """At most 0 shares would read as a rule; what nobody knows is refused."""
+    text = describe_lot(LotRule(100, 1, 1_000_000, 0))
+
+    assert text == (
+        "from 100 by 1; at most 1,000,000 in a limit order, none in a market order, "
+        "none after hours"
+    )
 
 
 def test_describe_tick_and_clock_are_as_people_write_them() -> None:

@@ -1,5 +1,7 @@
 """Daily bars to hold the rule book against: the trading days of a file, in integers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +16,7 @@ from tidegate_common.domain.units import PRICE_SCALE, BoolArray, Float64Array, I
 from tidegate_common.errors import ConfigError
 from tidegate_ingest.adapters.daily_bars import BAR_LAYOUTS
 from tidegate_ingest.adapters.tables import column_names
+from tidegate_ingest.engine.columns import RawBars
 
 _FLAG_COLUMN: Final = "isST"
 
@@ -48,7 +51,8 @@ def read_bars(path: Path) -> DailyBars:
     Raises
     ------
     ConfigError
-        If the file cannot be read, is of no known layout, or a code or a date means nothing.
+        If the file cannot be read, is of no known layout, a code or a date means nothing, or a
+        trading day's prices are no prices: such a day would be held against no limit.
     """
     found = column_names(path)
     for layout in BAR_LAYOUTS:
@@ -56,13 +60,17 @@ def read_bars(path: Path) -> DailyBars:
             continue
         raw = layout.read(path)
         is_trading = ~raw.is_suspended
+        with in_file(path):
+            instrument = raw.code.map_words(read_code)[is_trading]
+            trade_date = raw.date.map_words(lambda text: read_date(text, name="date"))[is_trading]
+            _check_prices(raw, is_trading)
         flags = np.where(raw.is_st, np.uint8(RiskWarning.YES), np.uint8(RiskWarning.NO))
         if _FLAG_COLUMN not in layout.columns:
             flags = np.full(flags.shape, RiskWarning.UNKNOWN, dtype=np.uint8)
         return DailyBars(
             name=path.name,
-            instrument=raw.code.map_words(read_code)[is_trading],
-            trade_date=raw.date.map_words(lambda text: read_date(text, name="date"))[is_trading],
+            instrument=instrument,
+            trade_date=trade_date,
             prev_close_e4=_prices_e4(raw.prev_close, is_trading),
             high_e4=_prices_e4(raw.high, is_trading),
             low_e4=_prices_e4(raw.low, is_trading),
@@ -73,6 +81,16 @@ def read_bars(path: Path) -> DailyBars:
     names = ", ".join(layout.name for layout in BAR_LAYOUTS)
     message = f"expected columns of one of: {names}; found: {', '.join(found)} ({path})"
     raise ConfigError(message)
+
+
+@contextmanager
+def in_file(path: Path) -> Iterator[None]:
+    """Add the file to what is wrong with a field of it."""
+    try:
+        yield
+    except ConfigError as error:
+        message = f"{error} ({path})"
+        raise ConfigError(message) from None
 
 
 def read_code(text: str) -> int:
@@ -89,6 +107,18 @@ def read_code(text: str) -> int:
         return parse_symbol(symbol.upper())
     except ValueError as error:
         raise ConfigError(str(error)) from None
+
+
+def _check_prices(raw: RawBars, is_trading: BoolArray) -> None:
+    is_price = (raw.low > 0) & (raw.low <= raw.high) & np.isfinite(raw.high)
+    is_price &= np.isfinite(raw.prev_close) & np.isfinite(raw.close)
+    for row in np.flatnonzero(is_trading & ~is_price)[:1].tolist():
+        message = (
+            "a trading day must have numbers for prices and 0 < low <= high, were "
+            f"low {raw.low[row]}, high {raw.high[row]}, close {raw.close[row]}, "
+            f"previous close {raw.prev_close[row]} (row {row + 1})"
+        )
+        raise ConfigError(message)
 
 
 def _prices_e4(prices: Float64Array, is_chosen: BoolArray) -> Int64Array:

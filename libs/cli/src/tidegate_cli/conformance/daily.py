@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate_cli.conformance.bars import DailyBars
+from tidegate_cli.rules.days import rows_by_date
 from tidegate_common.domain.enums import Board, LimitState, ListingStage
 from tidegate_common.domain.units import BoolArray, Int64Array
 from tidegate_common.market.dated import DatedRow
@@ -17,6 +18,8 @@ from tidegate_common.market.price_limits import LimitRule, PriceLimits, price_li
 _IN_DOUBT: Final = ListingStage.RISK_WARNING_IN_DOUBT
 # Which row is in force does not hang on the price.
 _ANY_PRICE_E4: Final = 100_000
+# A place for every date behind a date.
+_DATES: Final = 1_0000_00_00
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def _limits_of(bars: DailyBars, table: InstrumentTable) -> _Limits:
     size = len(bars)
     numbers = np.zeros((5, size), dtype=np.int64)
     limits = _Limits(*np.zeros((3, size), dtype=np.uint8), *numbers)
-    for trade_date, places in _by_date(bars.trade_date):
+    for trade_date, places in rows_by_date(bars.trade_date):
         of_day = _limits_on(
             table,
             trade_date,
@@ -198,17 +201,19 @@ def _check_ex_rights(bars: DailyBars, table: InstrumentTable) -> tuple[int, tupl
 
 def _by_rule(bars: DailyBars, limits: _Limits) -> Iterator[tuple[Rule, BoolArray]]:
     """Yield each rule that the days met, with its days; by board, stage and date."""
+    # Rows are dated by the trading day, but by its first day in a delisting period.
+    begun = np.where(limits.stage == ListingStage.DELISTING, limits.status_from, 0)
+    keys = bars.trade_date * _DATES + begun
     pairs = np.unique(np.stack([limits.board, limits.stage]), axis=1).T.tolist()
     for board, stage in pairs:
         is_pair = (limits.board == board) & (limits.stage == stage)
-        dates, places = np.unique(bars.trade_date[is_pair], return_index=True)
-        status_from = limits.status_from[is_pair][places].tolist()
-        dates_by_row: dict[DatedRow[LimitRule] | None, list[int]] = {}
-        for trade_date, begun in zip(dates.tolist(), status_from, strict=True):
-            row = _row_on(Board(board), ListingStage(stage), trade_date, status_from=begun)
-            dates_by_row.setdefault(row, []).append(trade_date)
-        for row, dates_of_row in dates_by_row.items():
-            is_of_row = is_pair & np.isin(bars.trade_date, dates_of_row)
+        keys_by_row: dict[DatedRow[LimitRule] | None, list[int]] = {}
+        for key in np.unique(keys[is_pair]).tolist():
+            trade_date, status_from = divmod(key, _DATES)
+            row = _row_on(Board(board), ListingStage(stage), trade_date, status_from=status_from)
+            keys_by_row.setdefault(row, []).append(key)
+        for row, keys_of_row in keys_by_row.items():
+            is_of_row = is_pair & np.isin(keys, keys_of_row)
             yield Rule(Board(board), ListingStage(stage), row), is_of_row
 
 
@@ -232,15 +237,6 @@ def _row_on(
         for each in stages
     )
     return next((row for row in rules if row is not None), None)
-
-
-def _by_date(trade_date: Int64Array) -> Iterator[tuple[int, Int64Array]]:
-    """Yield each date with the places of its rows."""
-    order = np.argsort(trade_date, kind="stable")
-    dates, starts = np.unique(trade_date[order], return_index=True)
-    ends = np.append(starts, len(order))[1:]
-    for date, start, end in zip(dates.tolist(), starts, ends, strict=True):
-        yield date, order[start:end]
 
 
 def _is_outside(bars: DailyBars, *, up_e4: Int64Array, down_e4: Int64Array) -> BoolArray:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tidegate_cli.conformance.bars import read_code
+from tidegate_cli.conformance.bars import in_file, read_code
 from tidegate_cli.rules.question import read_date
+from tidegate_common.domain.ids import format_symbol
 from tidegate_common.errors import ConfigError
 
 # The columns of a code and of its listing date, by vendor.
@@ -30,7 +31,7 @@ def read_listings(paths: Sequence[Path]) -> dict[int, int]:
             if listings.setdefault(instrument, listed) != listed:
                 message = (
                     f"listing dates must agree, were {listings[instrument]} and {listed} "
-                    f"(instrument={instrument}, {path})"
+                    f"({format_symbol(instrument)}, {path})"
                 )
                 raise ConfigError(message)
     return listings
@@ -38,7 +39,7 @@ def read_listings(paths: Sequence[Path]) -> dict[int, int]:
 
 def _read_list(path: Path) -> dict[int, int]:
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             names, rows = tuple(reader.fieldnames or ()), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -46,11 +47,12 @@ def _read_list(path: Path) -> dict[int, int]:
         raise ConfigError(message) from error
     for code, listed in _COLUMNS:
         if code in names and listed in names:
-            return {
-                read_code(row[code]): read_date(row[listed], name=listed)
-                for row in rows
-                if row.get(_KIND_COLUMN, _SHARE_KIND) == _SHARE_KIND
-            }
+            with in_file(path):
+                return {
+                    read_code(row[code]): read_date(row[listed], name=listed)
+                    for row in rows
+                    if row.get(_KIND_COLUMN, _SHARE_KIND) == _SHARE_KIND
+                }
     expected = " or ".join(", ".join(pair) for pair in _COLUMNS)
     message = f"expected the columns {expected} in {path}, found: {', '.join(names) or 'none'}"
     raise ConfigError(message)

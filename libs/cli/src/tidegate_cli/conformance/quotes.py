@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from tidegate_cli.conformance.bars import read_code
+from tidegate_cli.conformance.bars import in_file, read_code
 from tidegate_cli.rules.question import read_date
 from tidegate_common.domain.enums import LimitState, ListingStatus, RiskWarning
 from tidegate_common.domain.ids import format_symbol
@@ -29,7 +29,6 @@ _NAME, _CODE, _PREV_CLOSE, _TIME, _STATE, _UP, _DOWN = 1, 2, 4, 30, 40, 47, 48
 _FIELDS_MIN: Final = 49
 # What Tencent says of a code that is not listed: delisted, or not yet listed.
 _NOT_LISTED_STATES: Final = frozenset({"D", "U"})
-_EXCHANGE_DIGITS: Final = {"sh": "SH", "sz": "SZ", "bj": "BJ"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +171,18 @@ def read_tencent_quotes(path: Path) -> tuple[Quote, ...]:
         If the file cannot be read or a line has too few fields.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        text = _decoded(path.read_bytes())
+    except (OSError, UnicodeDecodeError) as error:
         message = f"expected a recorded answer in {path}, found: {error}"
         raise ConfigError(message) from error
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        text = content.decode("gbk")
     return tuple(_tencent_quotes(text, path))
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("gbk")
 
 
 def _tencent_quotes(text: str, path: Path) -> Iterator[Quote]:
@@ -193,21 +195,26 @@ def _tencent_quotes(text: str, path: Path) -> Iterator[Quote]:
             message = f"expected {_FIELDS_MIN} fields or more, found {len(values)} ({path}, {name})"
             raise ConfigError(message)
         is_listed = values[_STATE] not in _NOT_LISTED_STATES
-        exchange = _EXCHANGE_DIGITS[name.removeprefix("v_")[:2]]
-        yield Quote(
-            read_code(f"{values[_CODE]}.{exchange}"),
-            read_date(values[_TIME][:8], name="time"),
-            _price_e4(values[_PREV_CLOSE]),
-            _price_e4(values[_UP]),
-            _price_e4(values[_DOWN]),
-            ListingStatus.LISTED if is_listed else ListingStatus.NOT_LISTED,
-            RiskWarning.YES if "ST" in values[_NAME] else RiskWarning.NO,
-        )
+        with in_file(path):
+            quote = Quote(
+                read_code(f"{name.removeprefix('v_')[:2]}.{values[_CODE]}"),
+                read_date(values[_TIME][:8], name="time"),
+                _price_e4(values[_PREV_CLOSE]),
+                _price_e4(values[_UP]),
+                _price_e4(values[_DOWN]),
+                ListingStatus.LISTED if is_listed else ListingStatus.NOT_LISTED,
+                RiskWarning.YES if "ST" in values[_NAME] else RiskWarning.NO,
+            )
+        yield quote
 
 
 def _price_e4(text: str) -> int:
     """Return a quoted price; -1, which stands for none, is 0."""
-    return max(0, int(Decimal(text) * PRICE_SCALE))
+    try:
+        return max(0, int(Decimal(text) * PRICE_SCALE))
+    except (ArithmeticError, ValueError):
+        message = f"expected a price or -1, found {text!r}"
+        raise ConfigError(message) from None
 
 
 def _prices_e4(prices: Float64Array) -> Int64Array:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tidegate_cli.conformance.bars import read_bars
+import numpy as np
+
+from tidegate_cli.conformance.bars import DailyBars, in_file, read_bars
 from tidegate_cli.conformance.daily import FileCheck, check_bars
 from tidegate_cli.conformance.listings import read_listings
 from tidegate_cli.conformance.quotes import (
@@ -43,14 +45,15 @@ def check_recordings(directory: Path, calendar: TradingCalendar) -> Conformance:
     Raises
     ------
     ConfigError
-        If the directory holds no daily bars or a file of it cannot be read.
+        If the directory holds no daily bars, a file of it cannot be read, or a bar is of a day
+        without trading.
     """
     paths = sorted(directory.glob(_BARS))
     if not paths:
         message = f"expected files of daily bars in {directory / 'daily'}, found none"
         raise ConfigError(message)
     listings = read_listings(sorted(directory.glob(_LISTS)))
-    bars = [read_bars(path) for path in paths]
+    bars = [_bars_of_trading_days(path, calendar) for path in paths]
     table = instrument_table(bars, listings=listings, calendar=calendar)
     quotes = {
         path.name: read_snapshot_quotes(path, table) for path in sorted(directory.glob(_SNAPSHOTS))
@@ -65,3 +68,11 @@ def check_recordings(directory: Path, calendar: TradingCalendar) -> Conformance:
             if found
         ),
     )
+
+
+def _bars_of_trading_days(path: Path, calendar: TradingCalendar) -> DailyBars:
+    bars = read_bars(path)
+    with in_file(path):
+        for trade_date in np.unique(bars.trade_date).tolist():
+            calendar.require_trading_day(trade_date)
+    return bars

@@ -56,7 +56,7 @@ def answer_json(rules: InstrumentRules, assumptions: tuple[str, ...] = ()) -> Js
         "price_tick": price_text(tick_e4, tick_e4),
         "cage_state": rules.cage.state.name,
         "cage": _cage(rules.cage, rules.prev_close_e4, tick_e4),
-        "sessions": [_session(each) for each in _value(rules.sessions) or ()],
+        "sessions": _sessions(rules.sessions),
         "fees": fees_json(rules.fees) if rules.fees is not None else None,
         "settlement": _settlement(rules),
         "programme_trading": _programme_trading(rules),
@@ -128,6 +128,10 @@ def _cage(cage: PriceCage, reference_e4: int, tick_e4: int) -> Json | None:
         "floor_ticks": rule.floor_ticks,
         "is_dormant": rule.is_dormant,
     }
+
+
+def _sessions(row: DatedRow[tuple[Session, ...]] | None) -> list[Json] | None:
+    return [_session(each) for each in row.value] if row is not None else None
 
 
 def _session(session: Session) -> Json:

@@ -2,15 +2,18 @@
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from errno import EINVAL
 from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
 
 from tidegate_cli.rules.answer import price_text
+from tidegate_cli.rules.days import rows_by_date
 from tidegate_cli.rules.question import (
     STATUS_WORDS,
     StatusWord,
@@ -120,24 +123,34 @@ def read_csv_table(path: Path) -> CsvTable:
         message = f"expected a CSV file in UTF-8, found: {found} ({path})"
         raise ConfigError(message) from error
     table = CsvTable(path, header, [row for row, _ in rows], [number for _, number in rows])
-    missing = [name for name in REQUIRED_COLUMNS if name not in header]
-    if missing:
-        message = (
-            f"expected the columns {', '.join(REQUIRED_COLUMNS)}, missing: {', '.join(missing)}; "
-            f"found: {', '.join(header) or 'nothing'} ({path})"
-        )
-        raise ConfigError(message)
-    taken = [name for name in ADDED_COLUMNS if name in header]
-    if taken or len(set(header)) < len(header):
-        names = ", ".join(taken) or "one name twice"
-        message = f"expected each column once and none that is added, found: {names} ({path})"
-        raise ConfigError(message)
+    _check_header(table)
     for place, row in enumerate(table.rows):
         if len(row) != len(header):
             with table.at_row(place):
                 message = f"expected {len(header)} fields, found {len(row)}"
                 raise ConfigError(message)
     return table
+
+
+def _check_header(table: CsvTable) -> None:
+    header, path = table.header, table.path
+    missing = [name for name in REQUIRED_COLUMNS if name not in header]
+    if missing:
+        message = (
+            f"expected the columns {', '.join(REQUIRED_COLUMNS)}, missing: {', '.join(missing)}; "
+            f"found: {', '.join(map(repr, header)) or 'nothing'} ({path})"
+        )
+        raise ConfigError(message)
+    taken = [name for name in ADDED_COLUMNS if name in header]
+    if taken:
+        message = f"expected no column that is added, found: {', '.join(taken)} ({path})"
+        raise ConfigError(message)
+    repeated = [name for name, count in Counter(header).items() if count > 1]
+    if repeated:
+        message = (
+            f"expected each column once, found again: {', '.join(map(repr, repeated))} ({path})"
+        )
+        raise ConfigError(message)
 
 
 def read_questions(table: CsvTable) -> Questions:
@@ -207,14 +220,12 @@ def _answers(
         for row in np.flatnonzero(dates > questions.trade_date)[:1].tolist():
             with table.at_row(row):
                 check_not_after(int(questions.trade_date[row]), int(dates[row]), name=name)
-    answers: list[tuple[str, ...]] = [()] * len(table.rows)
-    order = np.argsort(questions.trade_date, kind="stable")
-    dates, starts = np.unique(questions.trade_date[order], return_index=True)
-    # The first row of each day in the file; of days without trading the first in the file is told.
-    for row in sorted(order[starts].tolist()):
+    # Each day is asked once; of those without trading the first in the file is told.
+    for row in sorted(np.unique(questions.trade_date, return_index=True)[1].tolist()):
         with table.at_row(row):
             calendar.require_trading_day(int(questions.trade_date[row]))
-    for trade_date, rows in zip(dates.tolist(), np.split(order, starts[1:]), strict=True):
+    answers: list[tuple[str, ...]] = [()] * len(table.rows)
+    for trade_date, rows in rows_by_date(questions.trade_date):
         columns = rule_columns(
             _statuses(questions, rows, trade_date, calendar),
             trade_date,
@@ -293,19 +304,29 @@ def _write(
     header: Sequence[str],
     rows: Iterable[tuple[list[str], tuple[str, ...]]],
 ) -> None:
-    """Write a CSV file beside its place and move it there."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    """Write a CSV file beside its place and move it there; a link stays a link."""
+    place = Path(os.path.realpath(target))
+    part = place.parent / f".{place.name}.{os.getpid()}.part"
     try:
+        _check_place(place)
         with part.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(header)
             writer.writerows([*row, *added] for row, added in rows)
-        part.replace(target)
+        part.replace(place)
     except OSError as error:
         message = f"--out must be a file that can be written, was {target}: {error.strerror}"
         raise ConfigError(message) from error
     finally:
-        part.unlink(missing_ok=True)
+        # Where it could not be made it cannot be removed either.
+        with suppress(OSError):
+            part.unlink()
+
+
+def _check_place(place: Path) -> None:
+    """Raise OSError for a device or a pipe, which a file must not replace, and a directory."""
+    if place.exists() and not place.is_file():
+        raise OSError(EINVAL, "Not a regular file")
 
 
 _STATE_NAMES: Final = {state.value: state.name for state in LimitState}

@@ -8,17 +8,17 @@ from rich.table import Table
 from tidegate_cli.rules.answer import Json, answer_json
 from tidegate_cli.rules.question import (
     Question,
+    read_board,
     read_date,
-    read_instrument,
     read_listed,
     read_price_e4,
     read_since,
     read_status,
+    read_symbol,
 )
 from tidegate_cli.rules.table import rules_table
 from tidegate_common.domain.enums import RiskWarning
 from tidegate_common.errors import ConfigError
-from tidegate_common.market.board import board_of
 from tidegate_common.market.calendar import TradingCalendar
 from tidegate_common.market.lots import price_tick_e4
 from tidegate_common.market.rulebook import InstrumentRules, instrument_rules
@@ -35,6 +35,7 @@ class RuleWords:
     listed: str | None = None
     status: str | None = None
     status_since: str | None = None
+    board: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +84,23 @@ def ask(words: RuleWords, calendar: TradingCalendar) -> Answer:
     Raises
     ------
     ConfigError
-        If a word means nothing, the board is unknown or the day has no trading.
+        If a word means nothing or needs another, the board is unknown or the day has no trading.
     """
     assert words.instrument is not None
     assert words.date is not None
     assert words.prev_close is not None
-    instrument = read_instrument(words.instrument)
+    if words.status_since and not words.status:
+        message = "--status-since says since when --status holds, and needs it"
+        raise ConfigError(message)
+    instrument = read_symbol(words.instrument)
+    board = read_board(words.board or "", instrument)
     status = read_status(words.status or "")
     is_st = words.is_st or status.has_risk_warning
     question = Question(
         instrument=instrument,
+        board=board,
         trade_date=read_date(words.date, name="--date"),
-        prev_close_e4=read_price_e4(words.prev_close, tick_e4=price_tick_e4(board_of(instrument))),
+        prev_close_e4=read_price_e4(words.prev_close, tick_e4=price_tick_e4(board)),
         risk_warning=RiskWarning.YES if is_st else RiskWarning.NO,
         listed=read_listed(words.listed or ""),
         status=status,
@@ -107,6 +113,7 @@ def ask(words: RuleWords, calendar: TradingCalendar) -> Answer:
     )
     assumptions = (
         *(() if words.listed else ("listed long ago: no --listed was given",)),
-        *(() if is_st else ("not under risk warning: no --st was given",)),
+        *(() if is_st or words.board else ("not under risk warning: no --st was given",)),
+        *(("not sellable on the day it is bought: some funds are",) if words.board else ()),
     )
     return Answer(rules, assumptions)

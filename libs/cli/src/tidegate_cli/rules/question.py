@@ -8,14 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from tidegate_common.domain.enums import Board, ListingStatus, RiskWarning
-from tidegate_common.domain.ids import InstrumentId, parse_symbol
+from tidegate_common.domain.enums import Board, Exchange, ListingStatus, RiskWarning
+from tidegate_common.domain.ids import EXCHANGE_STEP, InstrumentId, format_symbol, parse_symbol
 from tidegate_common.domain.units import PRICE_SCALE
 from tidegate_common.errors import ConfigError
 from tidegate_common.market.board import board_of
 from tidegate_common.market.calendar import TradingCalendar
 from tidegate_common.market.instruments import InstrumentStatus
 from tidegate_common.market.listing import LISTED_LONG_AGO, stage_of
+from tidegate_common.market.sessions import SESSION_ROWS
 
 # Ten million CNY a share: thousands of times beyond the dearest, and far from int64's end.
 PRICE_E4_MAX: Final = 100_000_000_000
@@ -42,6 +43,9 @@ class StatusWord:
     has_risk_warning: bool = False
 
 
+# What a code does not tell: it is a fund, and whether its index is one of STAR or ChiNext.
+FUND_WORDS: Final = {"etf": Board.ETF, "etf_growth": Board.ETF_GROWTH}
+
 # A suspended share keeps its status and its limits; nobody can trade it within them.
 STATUS_WORDS: Final = {
     "listed": StatusWord(ListingStatus.LISTED),
@@ -63,6 +67,7 @@ class Question:
     """An instrument, a day, and what is said of the instrument on it."""
 
     instrument: InstrumentId
+    board: Board
     trade_date: int
     prev_close_e4: int
     risk_warning: RiskWarning
@@ -86,13 +91,12 @@ class Question:
             status_day = calendar.day_number(since=status_from, on=self.trade_date)
         elif status_day == 1:
             status_from = self.trade_date
-        board = board_of(self.instrument)
         listing_day = calendar.day_number(since=self.listed, on=self.trade_date)
         return InstrumentStatus(
             instrument=self.instrument,
-            board=board,
+            board=self.board,
             stage=stage_of(
-                board=board,
+                board=self.board,
                 risk_warning=self.risk_warning,
                 status=self.status.status,
                 listed=self.listed,
@@ -122,6 +126,21 @@ def date_text(date: int) -> str:
     return f"{date // 10_000:04d}-{date // 100 % 100:02d}-{date % 100:02d}"
 
 
+def read_symbol(text: str) -> InstrumentId:
+    """Return the id of a symbol.
+
+    Raises
+    ------
+    ConfigError
+        If the text is no symbol.
+    """
+    try:
+        return parse_symbol(text.strip().upper())
+    except ValueError:
+        message = f"instrument must look like 600519.SH, 000001.SZ or 430047.BJ, was {text!r}"
+        raise ConfigError(message) from None
+
+
 def read_instrument(text: str) -> InstrumentId:
     """Return the id of a share.
 
@@ -130,18 +149,37 @@ def read_instrument(text: str) -> InstrumentId:
     ConfigError
         If the text is no symbol, or no share's: the board is unknown.
     """
-    try:
-        instrument = parse_symbol(text.strip().upper())
-    except ValueError:
-        message = f"instrument must look like 600519.SH, 000001.SZ or 430047.BJ, was {text!r}"
-        raise ConfigError(message) from None
-    if board_of(instrument) is Board.UNKNOWN:
+    instrument = read_symbol(text)
+    read_board("", instrument)
+    return instrument
+
+
+def read_board(text: str, instrument: InstrumentId) -> Board:
+    """Return the board that a code tells or, of a fund, the text; an empty text says no fund.
+
+    Raises
+    ------
+    ConfigError
+        If neither tells a board of the instrument's exchange, or the text contradicts the code.
+    """
+    board, symbol = board_of(instrument), format_symbol(instrument)
+    if not text.strip():
+        if board is not Board.UNKNOWN:
+            return board
         message = (
             "instrument must be a share of the main board, ChiNext, STAR or BSE, "
-            f"was {text!r}, whose board is unknown"
+            f"was {symbol}, whose board is unknown (a fund is asked one by one, with --board)"
         )
         raise ConfigError(message)
-    return instrument
+    fund_board = FUND_WORDS.get(_folded(text))
+    if fund_board is None:
+        message = f"--board must be {' or '.join(FUND_WORDS)}, was {text!r}"
+        raise ConfigError(message)
+    exchange = Exchange(instrument // EXCHANGE_STEP)
+    if board is not Board.UNKNOWN or (exchange, fund_board) not in SESSION_ROWS:
+        message = f"--board is for funds of Shanghai and Shenzhen, was given for {symbol}"
+        raise ConfigError(message)
+    return fund_board
 
 
 def read_date(text: str, *, name: str) -> int:

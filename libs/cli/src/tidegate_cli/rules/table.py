@@ -12,13 +12,13 @@ from tidegate_common.domain.ids import format_symbol
 from tidegate_common.market.dated import Confidence, DatedRow
 from tidegate_common.market.lots import price_tick_e4
 from tidegate_common.market.rulebook import InstrumentRules
-from tidegate_common.market.sessions import Session
 from tidegate_common.market.tables import (
-    clock_text,
     describe_cage,
-    describe_limit,
+    describe_limit_sides,
     describe_rate,
+    describe_session,
     describe_settlement,
+    describe_span,
     describe_stamp_duty,
     describe_thresholds,
     describe_tick,
@@ -50,7 +50,7 @@ def rules_table(rules: InstrumentRules, assumptions: tuple[str, ...] = ()) -> Ta
     )
     table.add_column("rule", no_wrap=True)
     table.add_column("value", ratio=3)
-    table.add_column("sure", no_wrap=True)
+    table.add_column("conf.", no_wrap=True)
     table.add_column("source", ratio=4)
     for line in _lines(rules):
         row = line.row
@@ -71,12 +71,16 @@ def _lines(rules: InstrumentRules) -> Iterator[Line]:
     yield from _quantity_lines(rules)
     yield Line("sessions", "" if rules.sessions is not None else _UNKNOWN, rules.sessions)
     for session in rules.sessions.value if rules.sessions is not None else ():
-        yield Line(f"  {_span(session)}", _describe_session(session))
+        yield Line(f"  {describe_span(session)}", describe_session(session))
     settlement, thresholds = rules.settlement, rules.programme_trading
     settled = describe_settlement(settlement.value) if settlement is not None else _UNKNOWN
     yield Line("settlement", settled, settlement)
     yield from _fee_lines(rules)
-    watched = describe_thresholds(thresholds.value) if thresholds is not None else "none"
+    watched = (
+        describe_thresholds(thresholds.value)
+        if thresholds is not None
+        else "no thresholds on this day"
+    )
     yield Line("programme trading", watched, thresholds)
 
 
@@ -86,8 +90,9 @@ def _price_lines(rules: InstrumentRules) -> Iterator[Line]:
     match limit.state:
         case LimitState.LIMITED if limit.rule is not None:
             up, down = price_text(limit.up_e4, tick_e4), price_text(limit.down_e4, tick_e4)
-            yield Line("limit up", f"{up} ({describe_limit(limit.rule.value)})", limit.rule)
-            yield Line("limit down", down)
+            down_text, up_text = describe_limit_sides(limit.rule.value)
+            both = f"{up} ({up_text}), {down} ({down_text})"
+            yield Line("limit up, down", both, limit.rule)
         case LimitState.UNLIMITED:
             yield Line("limits", "UNLIMITED: none on this day", limit.rule)
         case _:
@@ -109,15 +114,22 @@ def _quantity_lines(rules: InstrumentRules) -> Iterator[Line]:
     else:
         lot = rules.lot.value
         yield Line("lot", f"from {lot.min_shares} shares by {lot.step_shares}", rules.lot)
-        for name, shares in (
-            ("limit order", lot.max_limit_shares),
-            ("market order", lot.max_market_shares),
-            ("after hours", lot.max_fixed_price_shares),
-        ):
-            yield Line(f"  {name}", f"at most {shares:,}" if shares else "none known: refused")
+        yield Line("  limit order", _at_most(lot.max_limit_shares))
+        yield Line("  market order", _at_most(lot.max_market_shares))
+        if _has_after_hours(rules):
+            yield Line("  after hours", _at_most(lot.max_fixed_price_shares))
     if rules.st_buy_cap is not None:
         cap = f"{rules.st_buy_cap.value:,} shares of the name a day"
         yield Line("ST buy cap", cap, rules.st_buy_cap)
+
+
+def _at_most(shares: int) -> str:
+    return f"at most {shares:,} shares" if shares else "no maximum known: refused"
+
+
+def _has_after_hours(rules: InstrumentRules) -> bool:
+    sessions = rules.sessions.value if rules.sessions is not None else ()
+    return any(session.can_submit_fixed_price for session in sessions)
 
 
 def _fee_lines(rules: InstrumentRules) -> Iterator[Line]:
@@ -128,20 +140,3 @@ def _fee_lines(rules: InstrumentRules) -> Iterator[Line]:
     yield Line("transfer fee", describe_transfer_fee(fees.transfer_fee.value), fees.transfer_fee)
     yield Line("handling fee", describe_rate(fees.handling_fee.value), fees.handling_fee)
     yield Line("regulatory fee", describe_rate(fees.regulatory_fee.value), fees.regulatory_fee)
-
-
-def _span(session: Session) -> str:
-    return f"{clock_text(session.start_seconds)}-{clock_text(session.end_seconds)}"
-
-
-def _describe_session(session: Session) -> str:
-    takes = [
-        name
-        for name, is_taken in (
-            ("submit", session.can_submit),
-            ("cancel", session.can_cancel),
-            ("submit at the close's price", session.can_submit_fixed_price),
-        )
-        if is_taken
-    ]
-    return f"{session.phase.name}: {', '.join(takes) or 'nothing taken'}"

@@ -66,7 +66,9 @@ class TradingCalendar:
     def require_trading_day(self, trade_date: int) -> None:
         """Raise CalendarError unless there is trading on a day."""
         if not self.is_trading_day(trade_date):
-            message = f"date must be a trading day, was {_text(trade_date)}"
+            place = bisect_left(self._days, trade_date)
+            near = " and ".join(map(_text, self._days[max(0, place - 1) : place + 1]))
+            message = f"date must be a trading day, was {_text(trade_date)}; nearest: {near}"
             raise CalendarError(message)
 
     def next_day(self, trade_date: int) -> int:

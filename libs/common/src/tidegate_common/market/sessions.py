@@ -150,6 +150,10 @@ _WITH_CLOSE_CALL = _day(has_close_call=True)
 _SH_AFTER_HOURS = _day(has_close_call=True, fixed_price_from=_at(9, 30))
 _SZ_AFTER_HOURS = _day(has_close_call=True, fixed_price_from=_at(9, 15))
 
+# Whether orders could be cancelled throughout the opening call before the Trading Rules of 2006,
+# effective 2006-07-01, is not verified: the locked part stands for those years too, conservatively.
+_SH_UNVERIFIED = "hours of SSE's Trading Rules of 2006, taken to have held before; unverified"
+
 _SZ_UNVERIFIED = "SZSE Trading Rules, first date of the closing call unverified"
 _SZ_CLOSE_CALL = "SZSE 2023 No. 98 and predecessors"
 _SH_2026 = "SSE 2026 No. 41, after-hours trading of all shares and funds, effective 2026-07-06"
@@ -163,8 +167,9 @@ _SZ_ROWS: tuple[DatedRow[Sessions], ...] = (
     DatedRow(2026_07_06, LAST_DATE, _SZ_AFTER_HOURS, _SZ_2026, Confidence.A),
 )
 _SH_FUND_ROWS: tuple[DatedRow[Sessions], ...] = (
+    DatedRow(FIRST_DATE, 2006_06_30, _WITHOUT_CLOSE_CALL, _SH_UNVERIFIED, Confidence.D),
     DatedRow(
-        FIRST_DATE,
+        2006_07_01,
         2026_07_05,
         _WITHOUT_CLOSE_CALL,
         "SSE Trading Rules before the closing call of funds",
@@ -182,8 +187,9 @@ _SH_FUND_ROWS: tuple[DatedRow[Sessions], ...] = (
 # No row for a board that is not known or not the exchange's: no board, no trading.
 SESSION_ROWS: dict[tuple[Exchange, Board], tuple[DatedRow[Sessions], ...]] = {
     (Exchange.SH, Board.MAIN): (
+        DatedRow(FIRST_DATE, 2006_06_30, _WITHOUT_CLOSE_CALL, _SH_UNVERIFIED, Confidence.D),
         DatedRow(
-            FIRST_DATE,
+            2006_07_01,
             2018_08_19,
             _WITHOUT_CLOSE_CALL,
             "SSE Trading Rules before the closing call",

@@ -56,7 +56,12 @@ def describe_limit(rule: LimitRule) -> str:
     """Return a limit as text: `-10% to +10%`, `none`."""
     if rule.state is LimitState.UNLIMITED:
         return "none"
-    return f"{_percent(rule.down_bps, BPS)} to +{_percent(rule.up_bps, BPS)}"
+    return " to ".join(describe_limit_sides(rule))
+
+
+def describe_limit_sides(rule: LimitRule) -> tuple[str, str]:
+    """Return how far down and how far up a limit reaches: `-10%`, `+10%`."""
+    return _percent(rule.down_bps, BPS), f"+{_percent(rule.up_bps, BPS)}"
 
 
 def describe_cage(rule: CageRule) -> str:
@@ -69,11 +74,11 @@ def describe_cage(rule: CageRule) -> str:
 
 
 def describe_lot(rule: LotRule) -> str:
-    """Return quantities as text, in shares."""
+    """Return quantities as text, in shares; a maximum that nobody knows refuses every order."""
     return (
         f"from {rule.min_shares} by {rule.step_shares}; at most {rule.max_limit_shares:,} in a "
-        f"limit order, {rule.max_market_shares:,} in a market order, "
-        f"{rule.max_fixed_price_shares:,} after hours"
+        f"limit order, {_shares_or_none(rule.max_market_shares)} in a market order, "
+        f"{_shares_or_none(rule.max_fixed_price_shares)} after hours"
     )
 
 
@@ -84,7 +89,7 @@ def describe_tick(tick_e4: int) -> str:
 
 def describe_sessions(sessions: tuple[Session, ...]) -> str:
     """Return the phases of a day as text, each with what it takes."""
-    return "; ".join(_describe_session(session) for session in sessions)
+    return "; ".join(f"{describe_span(each)} {describe_session(each)}" for each in sessions)
 
 
 def describe_settlement(rule: SettlementRule) -> str:
@@ -128,7 +133,8 @@ def clock_text(seconds_of_day: int) -> str:
     return f"{hours:02d}:{minutes:02d}"
 
 
-def _describe_session(session: Session) -> str:
+def describe_session(session: Session) -> str:
+    """Return a phase and what is taken in it as text: `OPEN_CALL (submit, cancel)`."""
     takes = [
         name
         for name, is_taken in (
@@ -138,8 +144,12 @@ def _describe_session(session: Session) -> str:
         )
         if is_taken
     ]
-    span = f"{clock_text(session.start_seconds)}-{clock_text(session.end_seconds)}"
-    return f"{span} {session.phase.name} ({', '.join(takes) or 'nothing'})"
+    return f"{session.phase.name} ({', '.join(takes) or 'nothing'})"
+
+
+def describe_span(session: Session) -> str:
+    """Return when a phase is, as text: `09:15-09:20`."""
+    return f"{clock_text(session.start_seconds)}-{clock_text(session.end_seconds)}"
 
 
 def _describe_ipo(rule: IpoRule) -> str:
@@ -162,6 +172,10 @@ def _describe_tax(tax: DividendTax) -> str:
         f"{_percent(tax.up_to_one_year_bps, BPS)} up to a year, "
         f"{_percent(tax.longer_bps, BPS)} after it"
     )
+
+
+def _shares_or_none(shares: int) -> str:
+    return f"{shares:,}" if shares else "none"
 
 
 def _percent(part: int, whole: int) -> str:
