@@ -6,6 +6,7 @@ import pytest
 from tests.unit.risk.scenario import (
     APPLIANCE,
     BANK,
+    LOOSE,
     STAR,
     Quote,
     Reference,
@@ -30,7 +31,7 @@ from tidegate_common.events.orders import SubmitOrder
 from tidegate_common.events.portfolio import PortfolioState, PositionState
 from tidegate_common.events.risk import Decision
 from tidegate_common.events.run import CommissionSpec
-from tidegate_risk.engine import portfolio as portfolio_module
+from tidegate_common.market.fees import Fees
 from tidegate_risk.engine.portfolio import REQUEST_IDS_MAX
 
 FEES = CommissionSpec(rate_e6=250, minimum_fen=500)
@@ -83,7 +84,29 @@ def test_buy_fill_moves_cash_shares_cost_and_fees() -> None:
     assert (portfolio.cash_fen, portfolio.fees_fen) == (100_000 - 39_900 - 500, 500)
     assert portfolio.frozen_fen == 80_501 - 40_400
     assert portfolio.nav_fen == portfolio.cash_fen + 40_000
-    assert portfolio.positions == (PositionState(BANK, 100, 0, 40_400, 40_000, 40_000),)
+    # The cost is what the shares amounted to; the 500 fen of fees stand apart.
+    assert portfolio.positions == (PositionState(BANK, 100, 0, 39_900, 40_000, 40_000),)
+
+
+def test_fill_pays_every_kind_of_fee() -> None:
+    """Each item reaches the ledger as what it is, and no fee is forgotten."""
+    stage = Stage(cash_fen=100_000)
+    order = _buy(stage)
+    fill = replace(
+        fill_of(order, price_e4=39_000, fee_fen=1),
+        stamp_duty_fen=20,
+        transfer_fee_fen=300,
+        handling_fee_fen=4,
+        regulatory_fee_fen=50,
+    )
+
+    stage.tick(fills=(fill,), updates=(filled(order),))
+
+    portfolio = _portfolio(stage)
+    assert (portfolio.cash_fen, portfolio.fees_fen) == (22_000 - 375, 375)
+    assert portfolio.positions[0].cost_fen == 78_000
+    ledger = stage.engine._accounts[AccountId("alpha")].ledger
+    assert ledger.fees == Fees(1, 20, 300, 4, 50)
 
 
 @pytest.mark.parametrize(
@@ -91,14 +114,14 @@ def test_buy_fill_moves_cash_shares_cost_and_fees() -> None:
     [OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED],
 )
 def test_end_of_a_buy_releases_what_it_froze(status: OrderStatus) -> None:
-    """Cash that is frozen for nothing earns nothing."""
-    stage = Stage()
+    """Cash that is frozen for nothing earns nothing, and what is not bought is no exposure."""
+    stage = Stage(cash_fen=100_000, limits=replace(LOOSE, leverage_bps_max=8_000))
     order = _buy(stage)
 
     output = stage.tick(updates=(update_of(order, status),))
 
     assert output.portfolios[0].frozen_fen == 0
-    assert stage.ask().decisions[0].reason is Reason.NONE
+    assert stage.ask(quantity_shares=200).decisions[0].reason is Reason.NONE
 
 
 def test_filled_order_gives_back_what_its_fills_did_not_cost() -> None:
@@ -110,21 +133,6 @@ def test_filled_order_gives_back_what_its_fills_did_not_cost() -> None:
 
     portfolio = _portfolio(stage)
     assert (portfolio.cash_fen, portfolio.frozen_fen) == (22_000, 0)
-
-
-def test_shares_bought_today_are_sellable_tomorrow() -> None:
-    """T+1."""
-    stage = Stage()
-    order = _buy(stage)
-    stage.tick(fills=(fill_of(order),), updates=(filled(order),))
-
-    today = stage.ask(side=Side.SELL, quantity_shares=200).decisions[0]
-    stage.close()
-    stage.open()
-    tomorrow = stage.ask(Quote(), side=Side.SELL, quantity_shares=200).decisions[0]
-
-    assert (today.reason, today.observed, today.limit) == (Reason.NOT_SELLABLE, 0, 200)
-    assert tomorrow.reason is Reason.NONE
 
 
 def test_shares_promised_to_a_sell_cannot_be_sold_again() -> None:
@@ -140,8 +148,21 @@ def test_shares_promised_to_a_sell_cannot_be_sold_again() -> None:
     assert _portfolio(stage).positions[0].sellable_shares == 100
 
 
+def test_shares_promised_to_a_sell_are_no_exposure_of_a_buy() -> None:
+    """Held and bought are 80,000 fen of 100,000; what is being sold is counted once."""
+    stage = Stage(cash_fen=100_000, limits=replace(LOOSE, leverage_bps_max=8_000))
+    references = (Reference(), Reference(APPLIANCE))
+    stage.hold(100, *references)
+    stage.open(*references)
+    stage.ask(Quote(), Quote(APPLIANCE), side=Side.SELL)
+
+    decision = stage.ask(instrument=APPLIANCE).decisions[0]
+
+    assert decision.reason is Reason.NONE
+
+
 def test_sell_fill_realises_its_part_of_the_cost() -> None:
-    """Realised profit is proceeds after fees less what the shares cost."""
+    """Realised profit is proceeds less what the shares cost, before fees; cash is after them."""
     stage = Stage(cash_fen=200_000)
     stage.hold(300)
     stage.open()
@@ -154,8 +175,26 @@ def test_sell_fill_realises_its_part_of_the_cost() -> None:
 
     portfolio = _portfolio(stage)
     assert portfolio.cash_fen == 200_000 - 120_000 + 41_000 - 7
-    assert portfolio.realised_pnl_fen == 41_000 - 7 - 40_000
+    assert (portfolio.realised_pnl_fen, portfolio.fees_fen) == (41_000 - 40_000, 7)
     assert portfolio.positions == (PositionState(BANK, 200, 200, 80_000, 40_000, 80_000),)
+
+
+def test_sell_realises_the_oldest_shares_first() -> None:
+    """First in, first out: an average cost would realise 1,500 fen here."""
+    stage = Stage()
+    stage.open()
+    for price_e4 in (40_000, 39_000):
+        order = stage.ask(Quote(), price_e4=price_e4).submits[0]
+        stage.tick(fills=(fill_of(order),), updates=(filled(order),))
+    stage.close()
+    stage.open()
+    order = stage.ask(Quote(), side=Side.SELL, price_e4=41_000).submits[0]
+
+    stage.tick(fills=(fill_of(order),), updates=(filled(order),))
+
+    portfolio = _portfolio(stage)
+    assert portfolio.realised_pnl_fen == 41_000 - 40_000
+    assert portfolio.positions == (PositionState(BANK, 100, 100, 39_000, 40_000, 40_000),)
 
 
 def test_holding_that_is_sold_out_is_gone() -> None:
@@ -184,6 +223,29 @@ def test_sell_needs_cash_only_for_fees_beyond_its_least_fill() -> None:
     decision = stage.ask(Quote(), side=Side.SELL).decisions[0]
 
     assert (decision.reason, decision.observed) == (Reason.NOT_ENOUGH_CASH, 100)
+
+
+def test_fees_beyond_a_sells_proceeds_are_paid_from_what_it_froze() -> None:
+    """What is paid is no longer held back: the same 100 fen must not count twice."""
+    stage = Stage(cash_fen=41_000, commission=FEES)
+    stage.open()
+    order = stage.ask(Quote()).submits[0]
+    stage.tick(fills=(fill_of(order, fee_fen=500),), updates=(filled(order),))
+    stage.close()
+    stage.open()
+    sell = stage.ask(Quote(), side=Side.SELL).submits[0]
+    frozen_fen = _portfolio(stage).frozen_fen
+
+    stage.tick(
+        fills=(fill_of(sell, quantity_shares=1, fee_fen=500),),
+        updates=(update_of(sell, OrderStatus.PARTIALLY_FILLED, filled_shares=1),),
+    )
+
+    portfolio = _portfolio(stage)
+    assert frozen_fen == 100
+    # 500 fen were left after the buy; one share for 400 fen costs 500 of commission.
+    assert (portfolio.cash_fen, portfolio.frozen_fen) == (400, 0)
+    assert portfolio.state is AccountState.ACTIVE
 
 
 def test_market_sell_is_bounded_by_the_days_lower_limit() -> None:
@@ -252,6 +314,69 @@ def test_buy_dearer_than_its_bound_is_booked_and_halts_the_account() -> None:
     assert portfolio.frozen_fen == 0
 
 
+@pytest.mark.parametrize(
+    ("fee_fen", "state"),
+    [(1, AccountState.ACTIVE), (2, AccountState.HALTED)],
+)
+def test_last_fill_of_a_buy_may_cost_what_the_others_left_frozen(
+    fee_fen: int,
+    state: AccountState,
+) -> None:
+    """80,001 fen were frozen, 40,000 of them are spent: a fen more than the rest is too much."""
+    stage = Stage(cash_fen=100_000)
+    order = _buy(stage)
+    stage.tick(
+        fills=(fill_of(order, quantity_shares=100),),
+        updates=(update_of(order, OrderStatus.PARTIALLY_FILLED, filled_shares=100),),
+    )
+
+    stage.tick(
+        fills=(fill_of(order, quantity_shares=100, fee_fen=fee_fen),),
+        updates=(filled(order),),
+    )
+
+    portfolio = _portfolio(stage)
+    assert (portfolio.state, portfolio.cash_fen) == (state, 20_000 - fee_fen)
+
+
+@pytest.mark.parametrize(
+    ("price_e4", "fee_fen"),
+    # 200 shares at 5.01 are 100,200 fen of 100,000. A fee of less than nothing is none.
+    [(50_100, 0), (40_000, -1)],
+)
+def test_fill_that_the_ledger_cannot_carry_is_not_booked_and_halts_the_account(
+    price_e4: int,
+    fee_fen: int,
+) -> None:
+    """The exchange says what cannot be: the books stay whole, and are in doubt."""
+    stage = Stage(cash_fen=100_000)
+    order = _buy(stage)
+
+    stage.tick(
+        fills=(fill_of(order, price_e4=price_e4, fee_fen=fee_fen),),
+        updates=(update_of(order, OrderStatus.NEW),),
+    )
+
+    portfolio = _portfolio(stage)
+    assert (portfolio.state, portfolio.positions) == (AccountState.HALTED, ())
+    assert (portfolio.cash_fen, portfolio.fees_fen) == (100_000, 0)
+    assert portfolio.frozen_fen == 80_001
+    assert stage.ask().decisions[0].reason is Reason.ACCOUNT_HALTED
+
+
+def test_halted_account_still_follows_its_other_orders() -> None:
+    """What can be booked is: a person who looks finds all that happened."""
+    stage = Stage(cash_fen=100_000)
+    order = _buy(stage)
+    stage.tick(fills=(replace(fill_of(order), order_id=OrderId("run.0.alpha.7")),))
+
+    stage.tick(fills=(fill_of(order),), updates=(filled(order),))
+
+    portfolio = _portfolio(stage)
+    assert (portfolio.state, portfolio.cash_fen) == (AccountState.HALTED, 20_000)
+    assert portfolio.frozen_fen == 0
+
+
 def test_fill_of_an_account_of_another_engine_is_our_bug() -> None:
     """The shell sends each fill to its owner."""
     stage = Stage()
@@ -284,18 +409,6 @@ def test_request_ids_are_remembered_within_bounds() -> None:
     assert all(seen)
     assert len(account.requests) == REQUEST_IDS_MAX
     assert "0" not in account.requests
-
-
-def test_product_that_may_be_resold_today_is_not_locked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """T+1 is a rule of the instrument; none that we trade is free of it yet."""
-    monkeypatch.setattr(portfolio_module, "is_t_plus_one", lambda instrument: False)
-    stage = Stage()
-    order = _buy(stage)
-    stage.tick(fills=(fill_of(order),), updates=(filled(order),))
-
-    decision = stage.ask(side=Side.SELL, quantity_shares=200).decisions[0]
-
-    assert decision.reason is Reason.NONE
 
 
 def test_nothing_of_what_is_not_held_is_sellable() -> None:

@@ -17,14 +17,24 @@ from tests.unit.risk.scenario import (
     fill_of,
     filled,
     order_request,
+    update_of,
 )
 
-from tidegate_common.domain.enums import Layer, LimitState, Phase, Reason
+from tidegate_common.domain.enums import (
+    AccountState,
+    Layer,
+    LimitState,
+    OrderStatus,
+    Phase,
+    Reason,
+    Side,
+)
 from tidegate_common.domain.ids import AccountId, RequestId
 from tidegate_common.engine import EngineState
 from tidegate_common.events.orders import RequestEnvelope
 from tidegate_common.events.run import ConstructionSpec
-from tidegate_risk.engine.engine import RiskEngine
+from tidegate_common.ledger import LedgerError
+from tidegate_risk.engine.engine import RiskEngine, RiskOutput
 
 BUY = {"cross": {BANK: 300_000, APPLIANCE: 300_000}}
 
@@ -213,6 +223,40 @@ def _play(stage: Stage, engine: RiskEngine | None = None) -> list[object]:
     return outputs
 
 
+def _play_closes(stage: Stage, engine: RiskEngine | None = None) -> list[object]:
+    """Return what days of bars make: buys in parts, sells that are frozen over night in parts."""
+    outputs: list[object] = []
+
+    def keep(output: RiskOutput) -> RiskOutput:
+        outputs.append((output, json.dumps(stage.engine.snapshot().values)))
+        if engine is not None:
+            _reload(stage)
+        return output
+
+    daily = Reference(open_e4=PRICE_E4)
+    closes = {BANK: PRICE_E4}
+    keep(stage.open(daily))
+    buy = keep(stage.close(closes, requests=(order_request(quantity_shares=300),))).submits[0]
+    working = update_of(buy, OrderStatus.PARTIALLY_FILLED, filled_shares=100)
+    keep(
+        stage.open(daily, fills=(fill_of(buy, quantity_shares=100, fee_fen=7),), updates=(working,))
+    )
+    early = order_request(request_id="early", side=Side.SELL, quantity_shares=100)
+    rest = fill_of(buy, quantity_shares=200, price_e4=39_900)
+    output = keep(stage.close(closes, requests=(early,), fills=(rest,), updates=(filled(buy),)))
+    early_sell = output.submits[0]
+    # Its fill in parts, while all the others are sold, too.
+    part = fill_of(early_sell, quantity_shares=40)
+    working = update_of(early_sell, OrderStatus.PARTIALLY_FILLED, filled_shares=40)
+    late = order_request(request_id="late", side=Side.SELL, quantity_shares=200)
+    late_sell = keep(
+        stage.open(daily, requests=(late,), fills=(part,), updates=(working,)),
+    ).submits[0]
+    keep(stage.close(closes, fills=(fill_of(late_sell),), updates=(filled(late_sell),)))
+    keep(stage.open(daily, updates=(update_of(early_sell, OrderStatus.EXPIRED, filled_shares=40),)))
+    return outputs
+
+
 def _reload(stage: Stage) -> None:
     state = stage.engine.snapshot()
     values = json.loads(json.dumps(state.values))
@@ -231,6 +275,35 @@ def test_engine_restored_after_every_beat_says_the_same() -> None:
 
     assert found == expected
     assert stage.engine.snapshot().values == other.engine.snapshot().values
+
+
+def test_engine_restored_with_orders_over_night_says_the_same() -> None:
+    """What is frozen, for today and for tomorrow, outlives a crash to the byte."""
+    stage = Stage()
+    other = replace(stage)
+
+    expected = _play_closes(stage)
+    found = _play_closes(other, other.engine)
+
+    assert found == expected
+    portfolio = stage.engine.portfolios()[0]
+    assert portfolio.state is AccountState.ACTIVE
+    # 300 bought for 40,000 and 79,800 fen; 40 and 200 sold at 4.00: 16,000 for as many fen, then
+    # 60 left of the first 100 and 140 of the others, 24,000 + 55,860, for 80,000.
+    assert (portfolio.realised_pnl_fen, portfolio.fees_fen) == (80_000 - 79_860, 7)
+    assert [position.cost_fen for position in portfolio.positions] == [79_800 - 55_860]
+
+
+def test_snapshot_whose_books_do_not_add_up_is_refused() -> None:
+    """No account trades on a memory that has lost a fen."""
+    stage = Stage()
+    stage.hold(100)
+    state = stage.engine.snapshot()
+    values = json.loads(json.dumps(state.values))
+    values["accounts"]["alpha"]["ledger"]["numbers"]["cash_fen"] += 1
+
+    with pytest.raises(LedgerError, match="books of account alpha must add up"):
+        stage.engine.restore(EngineState(values, state.arrays))
 
 
 def test_engine_restored_before_its_first_beat_is_new() -> None:

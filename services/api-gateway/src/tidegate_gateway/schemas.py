@@ -102,7 +102,7 @@ class PositionView(_Model):
     symbol: str = Field(examples=["600519.SH"])
     quantity_shares: int = Field(examples=[200])
     sellable_shares: int = Field(description="may be sold today (T+1)", examples=[0])
-    cost_cny: str = Field(examples=["360005.18"])
+    cost_cny: str = Field(description="what the shares cost, fees excluded", examples=["360000.00"])
     mark_cny: str = Field(description="price that it is valued at", examples=["1801.50"])
     value_cny: str = Field(examples=["360300.00"])
 
@@ -134,7 +134,7 @@ class PortfolioView(_Model):
     opening_nav_cny: str = Field(examples=["1000000.00"])
     high_water_cny: str = Field(examples=["1000500.00"])
     day_pnl_cny: str = Field(examples=["294.82"])
-    realised_pnl_cny: str = Field(examples=["0.00"])
+    realised_pnl_cny: str = Field(description="of all sells, before fees", examples=["0.00"])
     fees_cny: str = Field(examples=["5.18"])
     positions: list[PositionView]
 

@@ -139,6 +139,22 @@ def test_holding_tells_all_of_one_instrument() -> None:
     assert (ledger.holding(LIQUOR), ledger.quantity_shares(LIQUOR)) == (None, 0)
 
 
+def test_holdings_are_those_of_all_instruments_in_their_order() -> None:
+    """Whatever was bought first: a list of positions is sorted."""
+    ledger = new_ledger()
+    buy(ledger, 100, 100_000, instrument=LIQUOR)
+    buy(ledger, 200, 220_000)
+    ledger.mark(_marks(120_000, 0))
+
+    holdings = ledger.holdings
+
+    assert [(each.instrument, each.value_fen) for each in holdings] == [
+        (BANK, 240_000),
+        (LIQUOR, 100_000),
+    ]
+    assert holdings == (ledger.holding(BANK), ledger.holding(LIQUOR))
+
+
 def test_holding_that_is_sold_out_is_gone_at_once() -> None:
     """A position of nothing is none, though its tax is still to be settled."""
     ledger = holder()
@@ -146,6 +162,7 @@ def test_holding_that_is_sold_out_is_gone_at_once() -> None:
     sell(ledger, 300, 300_000)
 
     assert (ledger.instruments.tolist(), ledger.holding(BANK)) == ([], None)
+    assert ledger.holdings == ()
     assert ledger.dump()["unmarked"] == []
 
 

@@ -11,7 +11,7 @@ class PositionState:
     """One holding.
 
     sellable_shares : may be sold today (T+1), less what open sell orders hold.
-    cost_fen : what the holding cost, buy fees included.
+    cost_fen : what the shares amounted to, first in, first out; fees are apart, in fees_fen.
     """
 
     instrument: int
@@ -26,8 +26,10 @@ class PositionState:
 class PortfolioState:
     """An account's books after a beat.
 
-    cash_fen : all cash; frozen_fen of it is held for open buy orders and their fees.
+    cash_fen : all cash; frozen_fen of it is held for what open orders can cost.
     day_pnl_fen : NAV less the day's opening NAV.
+    realised_pnl_fen : proceeds of all sells less the cost of what they sold, before fees.
+    fees_fen : fees of all fills so far, of buys and sells; paid from the cash, in no cost.
     positions : sorted by instrument, none of zero quantity.
     """
 

@@ -190,23 +190,35 @@ class LedgerQueries:
         """Return the shares that a new sell may freeze; one for tomorrow may count what unlocks."""
         return self._books.sellable_shares(instrument, is_for_next_day=is_for_next_day)
 
+    @property
+    def holdings(self) -> tuple[Holding, ...]:
+        """All that is held, sorted by instrument."""
+        values = self._books.values
+        columns = values.instruments, values.quantities, values.marks_e4, values.values_fen
+        return tuple(
+            self._holding(
+                instrument,
+                quantity_shares=quantity_shares,
+                mark_e4=mark_e4,
+                value_fen=value_fen,
+            )
+            for instrument, quantity_shares, mark_e4, value_fen in zip(
+                *(column.tolist() for column in columns),
+                strict=True,
+            )
+        )
+
     def holding(self, instrument: int) -> Holding | None:
         """Return what is held of an instrument, None where nothing is."""
-        books = self._books
-        position = books.positions.get(instrument)
-        if position is None or not position.lots:
+        quantity_shares = self.quantity_shares(instrument)
+        if quantity_shares == 0:
             return None
-        quantity_shares = position.quantity_shares
-        mark_e4 = books.values.mark_of(instrument)
-        return Holding(
-            instrument=instrument,
+        mark_e4 = self._books.values.mark_of(instrument)
+        return self._holding(
+            instrument,
             quantity_shares=quantity_shares,
-            sellable_shares=self.sellable_shares(instrument),
-            frozen_shares=self.frozen_shares(instrument),
-            cost_fen=position.cost_fen,
             mark_e4=mark_e4,
             value_fen=notional_fen(mark_e4, quantity_shares),
-            lots=tuple(position.lots),
         )
 
     def dump(self) -> JsonDict:
@@ -222,3 +234,23 @@ class LedgerQueries:
             Naming all that do not hold.
         """
         check_books(self._books)
+
+    def _holding(
+        self,
+        instrument: int,
+        *,
+        quantity_shares: int,
+        mark_e4: int,
+        value_fen: int,
+    ) -> Holding:
+        position = self._books.positions[instrument]
+        return Holding(
+            instrument=instrument,
+            quantity_shares=quantity_shares,
+            sellable_shares=self.sellable_shares(instrument),
+            frozen_shares=self.frozen_shares(instrument),
+            cost_fen=position.cost_fen,
+            mark_e4=mark_e4,
+            value_fen=value_fen,
+            lots=tuple(position.lots),
+        )

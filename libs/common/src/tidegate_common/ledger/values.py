@@ -42,7 +42,7 @@ class Values:
             self.put(instrument, quantity_shares=quantity_shares, mark_e4=price_e4)
             self.unmarked.add(instrument)
         elif quantity_shares == 0:
-            self._remove(row)
+            self._splice(row, row + 1, np.zeros((0, 4), np.int64))
             self.unmarked.discard(instrument)
         else:
             is_unmarked = instrument in self.unmarked
@@ -51,15 +51,10 @@ class Values:
 
     def put(self, instrument: int, *, quantity_shares: int, mark_e4: int) -> None:
         """Set quantity, > 0, and mark of an instrument."""
-        row = int(np.searchsorted(self.instruments, instrument))
-        value_fen = notional_fen(mark_e4, quantity_shares)
-        if self._row_of(instrument) is not None:
-            self._remove(row)
-        self.instruments = _frozen(np.insert(self.instruments, row, instrument))
-        self.quantities = _frozen(np.insert(self.quantities, row, quantity_shares))
-        self.marks_e4 = _frozen(np.insert(self.marks_e4, row, mark_e4))
-        self.values_fen = _frozen(np.insert(self.values_fen, row, value_fen))
-        self.gross_fen += value_fen
+        start = int(np.searchsorted(self.instruments, instrument))
+        stop = start + (self._row_of(instrument) is not None)
+        new = [instrument, quantity_shares, mark_e4, notional_fen(mark_e4, quantity_shares)]
+        self._splice(start, stop, np.array([new], np.int64))
 
     def mark_of(self, instrument: int) -> int:
         """Return the mark of what is held, 0 for what is not."""
@@ -76,12 +71,19 @@ class Values:
         is_held = row < len(self.instruments) and int(self.instruments[row]) == instrument
         return row if is_held else None
 
-    def _remove(self, row: int) -> None:
-        self.gross_fen -= int(self.values_fen[row])
-        self.instruments = _frozen(np.delete(self.instruments, row))
-        self.quantities = _frozen(np.delete(self.quantities, row))
-        self.marks_e4 = _frozen(np.delete(self.marks_e4, row))
-        self.values_fen = _frozen(np.delete(self.values_fen, row))
+    def _splice(self, start: int, stop: int, new: Int64Array) -> None:
+        """Put rows in the place of those from `start` to before `stop`.
+
+        Parameters
+        ----------
+        new : (k, 4) int64, instruments, quantities, marks and values.
+        """
+        self.gross_fen += int(new[:, 3].sum()) - int(self.values_fen[start:stop].sum())
+        old = self.instruments, self.quantities, self.marks_e4, self.values_fen
+        self.instruments, self.quantities, self.marks_e4, self.values_fen = (
+            _frozen(np.concatenate((column[:start], values, column[stop:])))
+            for column, values in zip(old, new.T, strict=True)
+        )
 
 
 def _frozen(array: Int64Array) -> Int64Array:

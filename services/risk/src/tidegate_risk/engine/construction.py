@@ -79,16 +79,17 @@ def wishes_of(
         is_cool = decided is None or beat - decided >= cooldown_beats
         return is_cool and not account.has_open_order(instrument)
 
-    held = [
+    held = dict.fromkeys(account.ledger.instruments.tolist())
+    exits = [
         (-asked.exits[instrument], instrument)
-        for instrument in account.holdings
+        for instrument in held
         if instrument in asked.exits and can_act(instrument)
     ]
-    sells = [Wish(Side.SELL, instrument, -negative) for negative, instrument in sorted(held)]
+    sells = [Wish(Side.SELL, instrument, -negative) for negative, instrument in sorted(exits)]
     buys = [
         Wish(Side.BUY, instrument, score)
         for score, instrument in asked.entries
-        if instrument not in account.holdings and can_act(instrument)
+        if instrument not in held and can_act(instrument)
     ]
     return sells + buys
 
@@ -113,7 +114,7 @@ class Constructor:
         price_e4 = self._price_e4(wish.side, listing, stamp.kind)
         reserve_fen = 0
         if wish.side is Side.BUY:
-            reserve_fen = max(0, account.books.nav_fen) * self._spec.cash_buffer_bps // BPS
+            reserve_fen = max(0, account.ledger.nav_fen) * self._spec.cash_buffer_bps // BPS
             quantity_shares = self._buy_shares(account, listing, price_e4, reserve_fen, stamp)
         else:
             quantity_shares = _sell_shares(account, listing, stamp.trade_date)
@@ -150,9 +151,9 @@ class Constructor:
         """
         if price_e4 <= 0:
             return 0
-        target_fen = account.books.nav_fen * self._spec.target_weight_bps // BPS
+        target_fen = account.ledger.nav_fen * self._spec.target_weight_bps // BPS
         target_shares = target_fen * PRICE_E4_PER_FEN // price_e4
-        cash_fen = max(0, account.books.available_fen - reserve_fen)
+        cash_fen = max(0, account.ledger.available_fen - reserve_fen)
         # Fees grow with the amount and the shares, so those of the whole cash, and of a share more
         # than it pays, bound those of what it pays.
         bound_fen = self._fees.buy_cost_bound_fen(
@@ -195,7 +196,7 @@ def _read_strategy(
 
 def _sell_shares(account: Account, listing: Listing, trade_date: int) -> int:
     """Return the whole holding, or the largest order of the board."""
-    held_shares = account.holdings[listing.instrument].quantity_shares
+    held_shares = account.ledger.quantity_shares(listing.instrument)
     largest_shares = lot_rule(listing.board, trade_date).max_limit_shares
     return min(held_shares, largest_shares) if largest_shares else held_shares
 

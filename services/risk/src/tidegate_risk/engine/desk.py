@@ -115,9 +115,10 @@ class Desk:
                 side=intent.side,
                 bound_price_e4=case.bound_price_e4,
                 quantity_shares=intent.quantity_shares,
-                bound_fen=case.needed_fen,
                 is_from_score=intent.cause_kind is CauseKind.SCORE,
             ),
+            cash_fen=case.needed_fen,
+            is_for_next_day=self._market.is_after_close,
         )
         self.submits.append(submit)
         self._write(intent, Outcome.ACCEPTED, _ACCEPTED, submit.order_id)
@@ -142,7 +143,7 @@ class Desk:
                 observed=verdict.observed,
                 limit=verdict.limit,
                 unit=verdict.unit,
-                nav_fen=account.books.nav_fen,
+                nav_fen=account.ledger.nav_fen,
                 cause_kind=intent.cause_kind,
                 cause=intent.cause,
                 score_e6=intent.score_e6,

@@ -116,7 +116,7 @@ class RiskEngine:
         self._book(inputs)
         for account in self._accounts.values():
             account.mark(self._market)
-            latch_breaches(account.books, self._rules.limits)
+            latch_breaches(account, self._rules.limits)
         desks = self._decide(inputs, stamp)
         is_whole = stamp.is_last or stamp.kind in {BeatKind.OPEN, BeatKind.CLOSE}
         return RiskOutput(
@@ -125,7 +125,7 @@ class RiskEngine:
             decisions=tuple(decision for desk in desks for decision in desk.decisions),
             equity=tuple(account.equity() for account in self._accounts.values()),
             portfolios=tuple(
-                account.portfolio(self._market, stamp)
+                account.portfolio(stamp)
                 for account in self._accounts.values()
                 if is_whole or account.is_changed
             ),
@@ -138,7 +138,7 @@ class RiskEngine:
         if self._stamp is None:
             return ()
         stamp = self._stamp
-        return tuple(account.portfolio(self._market, stamp) for account in self._accounts.values())
+        return tuple(account.portfolio(stamp) for account in self._accounts.values())
 
     def snapshot(self) -> EngineState:
         """Return the memory; later beats do not change what was returned."""
@@ -163,13 +163,13 @@ class RiskEngine:
         )
         accounts = cast("JsonDict", values["accounts"])
         for name, account in self._accounts.items():
-            account.load(accounts[name], self._market)
+            account.load(accounts[name])
 
     def _begin(self, stamp: BeatStamp) -> None:
         for account in self._accounts.values():
             account.is_changed = False
             if stamp.kind is BeatKind.OPEN:
-                account.roll_day()
+                account.roll_day(stamp.trade_date)
                 account.forget_decisions_before(
                     stamp.beat - self._spec.construction.cooldown_beats,
                 )

@@ -10,7 +10,7 @@ from tidegate_common.events.run import RiskLimits
 from tidegate_common.market.sessions import can_match_continuously, can_submit
 from tidegate_risk.engine.case import Case, Check, exceeds_bps, ratio_bps_up
 from tidegate_risk.engine.intent import Refusal
-from tidegate_risk.engine.portfolio import Books
+from tidegate_risk.engine.portfolio import Account
 from tidegate_risk.engine.state import UNKNOWN_SECTOR
 
 # After hours an ordinary order finds the market as closed as at night. Refusals name the phase as
@@ -37,43 +37,43 @@ def check_market_hours(case: Case) -> Refusal | None:
 def check_position_size(case: Case) -> Refusal | None:
     """Layer 2: one position's share of NAV."""
     account, instrument = case.account, case.intent.instrument
-    holding = account.holdings.get(instrument)
-    held_fen = notional_fen(case.listing.mark_e4, holding.quantity_shares) if holding else 0
+    held_shares = account.ledger.quantity_shares(instrument)
+    held_fen = notional_fen(case.listing.mark_e4, held_shares)
     after_fen = held_fen + account.buying_fen.get(instrument, 0) + case.value_fen
     return _check_share(
         Layer.POSITION_SIZE,
         Reason.POSITION_LIMIT,
         part_fen=after_fen,
-        whole_fen=account.books.nav_fen,
+        whole_fen=account.ledger.nav_fen,
         limit_bps=case.limits.position_bps_max,
     )
 
 
 def check_daily_loss(case: Case) -> Refusal | None:
     """Layer 3: loss since the day's opening NAV; once breached, no buys until the next day."""
-    books, limit_bps = case.account.books, case.limits.daily_loss_bps_max
-    loss_fen = books.opening_nav_fen - books.nav_fen
-    if exceeds_bps(loss_fen, books.opening_nav_fen, limit_bps):
+    ledger, limit_bps = case.account.ledger, case.limits.daily_loss_bps_max
+    loss_fen = -ledger.day_pnl_fen
+    if exceeds_bps(loss_fen, ledger.opening_nav_fen, limit_bps):
         reason = Reason.DAILY_LOSS_LIMIT
-    elif books.is_loss_latched:
+    elif case.account.standing.is_loss_latched:
         reason = Reason.ACCOUNT_REDUCING
     else:
         return None
-    observed = ratio_bps_up(loss_fen, books.opening_nav_fen)
+    observed = ratio_bps_up(loss_fen, ledger.opening_nav_fen)
     return Refusal(Layer.DAILY_LOSS, reason, observed, limit_bps, Unit.BPS)
 
 
 def check_drawdown(case: Case) -> Refusal | None:
     """Layer 4: fall from the high-water mark; once breached, no buys any more."""
-    books, limit_bps = case.account.books, case.limits.drawdown_bps_max
-    fall_fen = books.high_water_fen - books.nav_fen
-    if exceeds_bps(fall_fen, books.high_water_fen, limit_bps):
+    ledger, limit_bps = case.account.ledger, case.limits.drawdown_bps_max
+    fall_fen = ledger.high_water_fen - ledger.nav_fen
+    if exceeds_bps(fall_fen, ledger.high_water_fen, limit_bps):
         reason = Reason.DRAWDOWN_LIMIT
-    elif books.is_drawdown_latched:
+    elif case.account.standing.is_drawdown_latched:
         reason = Reason.ACCOUNT_REDUCING
     else:
         return None
-    observed = ratio_bps_up(fall_fen, books.high_water_fen)
+    observed = ratio_bps_up(fall_fen, ledger.high_water_fen)
     return Refusal(Layer.DRAWDOWN, reason, observed, limit_bps, Unit.BPS)
 
 
@@ -90,7 +90,7 @@ def check_sector(case: Case) -> Refusal | None:
         Layer.SECTOR_CONCENTRATION,
         Reason.SECTOR_LIMIT,
         part_fen=case.account.sector_fen(sector, case.market) + case.value_fen,
-        whole_fen=case.account.books.nav_fen,
+        whole_fen=case.account.ledger.nav_fen,
         limit_bps=case.limits.sector_bps_max,
     )
 
@@ -101,8 +101,8 @@ def check_leverage(case: Case) -> Refusal | None:
     return _check_share(
         Layer.LEVERAGE,
         Reason.LEVERAGE_LIMIT,
-        part_fen=account.gross_fen + sum(account.buying_fen.values()) + case.value_fen,
-        whole_fen=account.books.nav_fen,
+        part_fen=account.ledger.gross_fen + sum(account.buying_fen.values()) + case.value_fen,
+        whole_fen=account.ledger.nav_fen,
         limit_bps=case.limits.leverage_bps_max,
     )
 
@@ -118,14 +118,14 @@ BUY_LAYERS: tuple[Check, ...] = (
 )
 
 
-def latch_breaches(books: Books, limits: RiskLimits) -> None:
+def latch_breaches(account: Account, limits: RiskLimits) -> None:
     """Move an account that breaches its loss or drawdown limit to REDUCING."""
-    loss_fen = books.opening_nav_fen - books.nav_fen
-    if exceeds_bps(loss_fen, books.opening_nav_fen, limits.daily_loss_bps_max):
-        books.is_loss_latched = True
-    fall_fen = books.high_water_fen - books.nav_fen
-    if exceeds_bps(fall_fen, books.high_water_fen, limits.drawdown_bps_max):
-        books.is_drawdown_latched = True
+    ledger, standing = account.ledger, account.standing
+    nav_fen, opening_fen, high_fen = ledger.nav_fen, ledger.opening_nav_fen, ledger.high_water_fen
+    if exceeds_bps(opening_fen - nav_fen, opening_fen, limits.daily_loss_bps_max):
+        standing.is_loss_latched = True
+    if exceeds_bps(high_fen - nav_fen, high_fen, limits.drawdown_bps_max):
+        standing.is_drawdown_latched = True
 
 
 def _refuse_closed(phase: Phase) -> Refusal:

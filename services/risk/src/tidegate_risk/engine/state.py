@@ -111,7 +111,11 @@ class Market:
         self._row_of: dict[int, int] = {}
         self._beat = 0
         self._kind = BeatKind.OPEN
+        self._trade_date = 0
+        self._seconds_of_day = 0
+        # What was asked for within the beat: accounts and strategies ask for the same.
         self._sessions: dict[tuple[Exchange, Board], Phase] = {}
+        self._listings: dict[int, Listing] = {}
 
     def take(self, frame: Frame, stale: Int64Array) -> None:
         """Take in a beat.
@@ -155,30 +159,10 @@ class Market:
 
     def listing(self, instrument: int) -> Listing:
         """Return what is known of an instrument in this beat."""
-        row = self._row_of.get(instrument)
-        columns = self.columns
-        if row is None or not columns.is_listed[row]:
-            return Listing(instrument)
-        session = self._session(row)
-        is_ticking = self.cadence is Cadence.TICK
-        return Listing(
-            instrument=instrument,
-            is_listed=True,
-            is_suspended=bool(columns.is_suspended[row]),
-            is_stale=bool(columns.is_stale[row]),
-            is_ticking=is_ticking,
-            board=Board(columns.board[row]),
-            limit_state=LimitState(columns.limit_state[row]),
-            phase=Phase(columns.phase[row]) if is_ticking else session,
-            session=session,
-            limit_up_e4=int(columns.limit_up_e4[row]),
-            limit_down_e4=int(columns.limit_down_e4[row]),
-            mark_e4=int(columns.mark_e4[row]),
-            bid_e4=int(columns.bid_e4[row]),
-            ask_e4=int(columns.ask_e4[row]),
-            sector=int(columns.sector[row]),
-            age_beats=self._beat - int(columns.news_beat[row]),
-        )
+        listing = self._listings.get(instrument)
+        if listing is None:
+            listing = self._listings[instrument] = self._read(instrument)
+        return listing
 
     def sector_of(self, instrument: int) -> int:
         """Return the sector number of a known instrument."""
@@ -211,18 +195,12 @@ class Market:
     def _see_time(self, stamp: BeatStamp) -> None:
         self._beat = stamp.beat
         self._kind = stamp.kind
+        self._sessions = {}
+        self._listings = {}
         if stamp.kind is BeatKind.TICK:
             self.cadence = Cadence.TICK
-            seconds_of_day = shanghai_seconds(stamp.ts_event_ns)
-            self._sessions = {
-                (exchange, board): phase_at(
-                    exchange=exchange,
-                    board=board,
-                    trade_date=stamp.trade_date,
-                    seconds_of_day=seconds_of_day,
-                )
-                for exchange, board in SESSION_ROWS
-            }
+            self._trade_date = stamp.trade_date
+            self._seconds_of_day = shanghai_seconds(stamp.ts_event_ns)
         elif stamp.kind is BeatKind.BAR:
             self.cadence = Cadence.BAR
 
@@ -233,8 +211,44 @@ class Market:
         if self._kind is not BeatKind.TICK:
             return Phase.CLOSED
         exchange = Exchange(int(self.columns.instrument[row]) // EXCHANGE_STEP)
+        board = Board(self.columns.board[row])
         # The rule book knows no sessions of an unknown board: closed, the conservative reading.
-        return self._sessions.get((exchange, Board(self.columns.board[row])), Phase.CLOSED)
+        if (exchange, board) not in SESSION_ROWS:
+            return Phase.CLOSED
+        if (exchange, board) not in self._sessions:
+            self._sessions[exchange, board] = phase_at(
+                exchange=exchange,
+                board=board,
+                trade_date=self._trade_date,
+                seconds_of_day=self._seconds_of_day,
+            )
+        return self._sessions[exchange, board]
+
+    def _read(self, instrument: int) -> Listing:
+        row = self._row_of.get(instrument)
+        columns = self.columns
+        if row is None or not columns.is_listed[row]:
+            return Listing(instrument)
+        session = self._session(row)
+        is_ticking = self.cadence is Cadence.TICK
+        return Listing(
+            instrument=instrument,
+            is_listed=True,
+            is_suspended=bool(columns.is_suspended[row]),
+            is_stale=bool(columns.is_stale[row]),
+            is_ticking=is_ticking,
+            board=Board(columns.board[row]),
+            limit_state=LimitState(columns.limit_state[row]),
+            phase=Phase(columns.phase[row]) if is_ticking else session,
+            session=session,
+            limit_up_e4=int(columns.limit_up_e4[row]),
+            limit_down_e4=int(columns.limit_down_e4[row]),
+            mark_e4=int(columns.mark_e4[row]),
+            bid_e4=int(columns.bid_e4[row]),
+            ask_e4=int(columns.ask_e4[row]),
+            sector=int(columns.sector[row]),
+            age_beats=self._beat - int(columns.news_beat[row]),
+        )
 
     def _index_rows(self) -> None:
         numbers = self.columns.instrument.tolist()

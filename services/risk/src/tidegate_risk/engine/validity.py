@@ -8,7 +8,7 @@ from tidegate_risk.engine.intent import Refusal
 
 def check_account(case: Case) -> Refusal | None:
     """Refuse everything for a halted account."""
-    if case.account.books.is_halted:
+    if case.account.standing.is_halted:
         return _refuse(Reason.ACCOUNT_HALTED)
     return None
 
@@ -146,7 +146,7 @@ def check_sell_lot(case: Case) -> Refusal | None:
 def check_cash(case: Case) -> Refusal | None:
     """Refuse what the free cash cannot pay, fees included."""
     needed_fen = case.needed_fen
-    free_fen = case.account.books.available_fen - case.intent.cash_reserve_fen
+    free_fen = case.account.ledger.available_fen - case.intent.cash_reserve_fen
     # An order that needs nothing is good even where other orders hold back all cash.
     if needed_fen > max(0, free_fen):
         return _refuse(
@@ -174,9 +174,10 @@ SELL_CHECKS: tuple[Check, ...] = (*_COMMON, check_sellable, check_sell_lot, chec
 
 
 def _sellable_shares(case: Case) -> int:
-    return case.account.sellable_shares(
+    # After the close an order trades on the next day, when what today locks may be sold.
+    return case.account.ledger.sellable_shares(
         case.intent.instrument,
-        is_after_close=case.market.is_after_close,
+        is_for_next_day=case.market.is_after_close,
     )
 
 
