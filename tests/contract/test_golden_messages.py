@@ -48,14 +48,28 @@ from tidegate_common.events.portfolio import (
     PortfolioState,
     PositionState,
 )
+from tidegate_common.events.recommendations import (
+    RecommendationBatch,
+    RecommendationEntry,
+    StrategyRecommendations,
+)
 from tidegate_common.events.risk import Decision, DecisionBatch, JournalEntry
 from tidegate_common.events.run import FeedSpec, InputFile, RunSpec, SyntheticSpec
 from tidegate_common.events.topics import ORDERS, TOPICS
-from tidegate_common.frames.codec import decode_frame, decode_scores, encode_frame, encode_scores
+from tidegate_common.frames.codec import (
+    decode_bars,
+    decode_frame,
+    decode_scores,
+    encode_bars,
+    encode_frame,
+    encode_scores,
+)
 from tidegate_common.testing.builders import (
     MAOTAI,
     MARKET_OPEN_NS,
+    MIDEA,
     RUN_ID,
+    make_bar_batch,
     make_frame,
     make_journal_entry,
     make_request,
@@ -172,6 +186,15 @@ RUN_SPEC = RunSpec(
     strategies=make_run_spec().strategies,
     feed=FeedSpec((InputFile("day.parquet", "0" * 64),), SyntheticSpec()),
 )
+RECOMMENDATIONS = StrategyRecommendations(
+    strategy="cross",
+    beat=7,
+    trade_date=20230201,
+    ts_event_ns=MARKET_OPEN_NS,
+    instrument_count=2,
+    top=(RecommendationEntry(MAOTAI, 700_000, 1, 2, 7, {"fast": 18_000_000_000}),),
+    bottom=(RecommendationEntry(MIDEA, -200_000, 2, 0, 5),),
+)
 SUMMARY = RunSummary(RUN_ID, 3, 60, 60, 1, {"bad_lot": 2}, 1, 1, 4_680, 9, 0, 0.5, 6.0, "0" * 64)
 
 Event = (
@@ -184,6 +207,7 @@ Event = (
     | JournalEntry
     | DeadLetter
     | RunSummary
+    | RecommendationBatch
 )
 EVENTS: dict[str, Event] = {
     "run_spec": RUN_SPEC,
@@ -207,6 +231,9 @@ EVENTS: dict[str, Event] = {
     "journal_entry": make_journal_entry(4, 8, requests_from=3, requests=[make_request(3)]),
     "dead_letter": DeadLetter("market.ticks.v1", 0, 9, "signals-0", "expected a frame", "aGk="),
     "run_summary": SUMMARY,
+    "recommendation_batch": RecommendationBatch(
+        RUN_ID, 7, 20230201, MARKET_OPEN_NS, (RECOMMENDATIONS,)
+    ),
 }
 
 
@@ -265,6 +292,16 @@ def test_scores_have_their_golden_bytes() -> None:
     assert encode_scores(decode_scores(bytes.fromhex(sample.decode()))) == data
 
 
+def test_bars_have_their_golden_bytes() -> None:
+    """Charts and the recorder read them."""
+    data = encode_bars(make_bar_batch(row_count=2))
+
+    sample = golden("bars.hex", wrapped_hex(data))
+
+    assert wrapped_hex(data) == sample
+    assert encode_bars(decode_bars(bytes.fromhex(sample.decode()))) == data
+
+
 def test_frame_headers_are_golden() -> None:
     """CloudEvents 1.0 in Kafka's binary mode, with the stamp and the run's settings."""
     found = header_lines(frame_message(make_frame(0, shard=1, is_last=True), "ingest-0"))
@@ -283,7 +320,7 @@ def test_beat_headers_are_golden() -> None:
 def test_every_event_on_a_topic_has_a_golden_sample() -> None:
     """A contract without a sample is not locked."""
     sampled = {type(event).__name__ for event in EVENTS.values()}
-    others = {"Frame", "ScoreBatch", "SnapshotChunk"}
+    others = {"Frame", "ScoreBatch", "BarBatch", "SnapshotChunk"}
 
     assert {topic.value_type for topic in TOPICS} - others <= sampled
 
@@ -294,6 +331,22 @@ def test_golden_events_show_every_field() -> None:
         found = encode_event(event)
         names = type(event).__slots__
         assert all(f'"{name}":'.encode() in found for name in names)
+
+
+def test_run_spec_of_before_warm_up_is_read_with_defaults() -> None:
+    """A recorded run can be replayed by a later version."""
+    values = json.loads(encode_event(RUN_SPEC))
+    del values["warmup_days"], values["recommendations_max"]
+    del values["strategies"][0]["period"], values["strategies"][0]["source_sha256"]
+
+    assert decode_event(RunSpec, json.dumps(values).encode()) == RUN_SPEC
+
+
+def test_recommendation_says_how_many_places_it_rose() -> None:
+    """Up is positive though ranks count down; without an earlier rank there is nothing to say."""
+    (risen,), (new,) = RECOMMENDATIONS.top, RECOMMENDATIONS.bottom
+
+    assert (risen.rank_change, new.rank_change) == (1, None)
 
 
 def test_fill_of_before_its_two_last_fees_is_read_with_zeros() -> None:

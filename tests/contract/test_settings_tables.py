@@ -16,6 +16,7 @@ from tidegate_common.runtime.settings import (
 from tidegate_execution.settings import ExecutionSettings
 from tidegate_ingest.settings import IngestSettings
 from tidegate_risk.settings import RiskSettings
+from tidegate_signals.settings import SignalsSettings
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITE_GOLDEN = "TIDEGATE_TEST_WRITE_GOLDEN"
@@ -27,6 +28,7 @@ TYPES: list[type[BaseModel]] = [
     IngestSettings,
     RiskSettings,
     ExecutionSettings,
+    SignalsSettings,
 ]
 
 

@@ -74,6 +74,12 @@ class Stack:
 
         self._wait_for(has_come)
 
+    def wait_for_restart(self, *services: str) -> None:
+        """Return when each of some killed services was started again."""
+        self._wait_for(
+            lambda file: int(all(file.services[name].start_count > 1 for name in services)),
+        )
+
     def _wait_for(self, look: Callable[[StackFile], int]) -> int:
         deadline = time.monotonic() + RUN_SECONDS_MAX
         while time.monotonic() < deadline:

@@ -16,6 +16,21 @@ GARBAGE = b"\xff not a message of ours"
 MARKET = ("--seed", 8, "--accounts", 2)
 # Who reads snapshots checks them by checksum and passes over what does not add up.
 READ_TOPICS = [topic for topic in TOPICS if not topic.is_compacted]
+LATE_STRATEGY = """\
+from tidegate_signals.engine.features.spec import Period
+from tidegate_signals.engine.strategies.strategy import Opinions, Strategy
+
+class Late(Strategy):
+    PERIODS = (Period.BEAT,)
+
+    def __init__(self, parameters):
+        self.inputs = {"mean": "SMA(20)"}
+
+    def score(self, view):
+        if (view["mean"] > 0).any():
+            raise ValueError("too late")
+        return Opinions(view["mean"])
+"""
 
 
 def test_stack_garbage_on_every_topic_is_put_aside_and_changes_nothing(tmp_path: Path) -> None:
@@ -50,6 +65,20 @@ def test_replay_file_that_is_not_there_exits_2_with_one_line(tmp_path: Path) -> 
     assert done.exit_code == 2
     assert "no.parquet" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_own_strategy_that_fails_in_mid_run_exits_2_with_its_line(tmp_path: Path) -> None:
+    """Starting signals again would not help: the stack ends, and names the place in the file."""
+    path = tmp_path / "late.py"
+    path.write_text(LATE_STRATEGY, encoding="utf-8")
+
+    done = tidegate(
+        *("up", "--data-dir", tmp_path, *MARKET, "--strategy", f"{path}:Late", "--exit-when-done"),
+    )
+
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1].endswith(f"{path}:Late: line 12: ValueError: too late")
+    assert "Traceback" not in done.stderr
 
 
 def test_gateway_port_in_use_exits_2_with_one_line(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ KILLS = (
     (300, "risk-0"),
     (600, "execution-0"),
     (900, "signals"),
+    (1_200, "recommendations"),
     (1_400, "ingest"),
     (1_700, "recorder"),
     (2_000, "execution-0"),
@@ -24,17 +25,39 @@ KILLS = (
     (2_600, "ingest"),
     (3_000, "signals"),
     (3_400, "recorder"),
+    (3_600, "recommendations"),
     (3_800, "risk-0"),
     (4_300, "execution-0"),
     (5_300, "risk-0"),
 )
 
+OWN_STRATEGY = """\
+from tidegate_signals.engine.features.spec import Period
+from tidegate_signals.engine.strategies.strategy import Opinions, Strategy
+
+
+class Lean(Strategy):
+    PERIODS = (Period.BEAT,)
+
+    def __init__(self, parameters):
+        self.inputs = {"lean": "SMA(imbalance,5)"}
+        self.reasons = ("lean",)
+
+    def score(self, view):
+        return Opinions(view["lean"], {"lean": view["lean"]})
+"""
+
 
 # Runs of the whole stack: on a busy machine they outlast the limit of an ordinary test.
 @pytest.mark.timeout(900)
 def test_stack_synthetic_market_equals_backtest(tmp_path: Path) -> None:
-    """With no file at all there is a market to look at, and it is the backtester's."""
-    options = ("--seed", 5, "--accounts", 4)
+    """With no file at all there is a market to look at, and it is the backtester's.
+
+    So it is for a strategy of the user's own.
+    """
+    (tmp_path / "lean.py").write_text(OWN_STRATEGY, encoding="utf-8")
+    strategies = ("book_imbalance", f"{tmp_path / 'lean.py'}:Lean")
+    options = ("--seed", 5, "--accounts", 4, "--strategy", *strategies)
 
     live = tidegate("up", "--data-dir", tmp_path, *options, *RUN).summary
     shadow = tidegate("backtest", *options, "--json").summary

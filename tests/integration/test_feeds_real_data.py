@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,6 +15,7 @@ from tidegate_common.frames.codec import decode_frame, encode_frame
 from tidegate_common.frames.frame import Frame
 from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
 from tidegate_ingest.adapters.feed import Feed, describe_files, open_feed
+from tidegate_ingest.engine.normalizer import date_of, instrument_of
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 MOUTAI = "l2/sse_600519_snapshot_20230201.parquet"
@@ -198,3 +200,31 @@ def test_daily_bars_of_250_days_contradict_few_limits() -> None:
     assert feed.counts.rejected == {}
     assert feed.counts.limits_contradicted == 11
     assert unknown >= feed.counts.limits_contradicted
+
+
+def test_daily_opens_carry_the_figures_of_the_row_before() -> None:
+    """Read again with pandas: an instrument's figures of its last row, its last float."""
+    table = pd.read_parquet(DATA / CSI300)
+    table["instrument"] = table["code"].map(lambda code: instrument_of(code, None))
+    table["trade_date"] = table["date"].map(date_of)
+    table = table.sort_values(["instrument", "trade_date"])
+    table["float_shares"] = (table["volume"] / (table["turn"] / 100)).round()
+    rows_of = table.groupby("instrument")
+    for name, column in (("pe_ttm", "peTTM"), ("pcf_ttm", "pcfNcfTTM")):
+        table[name] = rows_of[column].shift().replace(0.0, np.nan)
+    table["float_shares"] = rows_of["float_shares"].shift()
+    table["float_shares"] = table.groupby("instrument")["float_shares"].ffill()
+    by_date = dict(list(table.groupby("trade_date")))
+
+    compared = 0
+    for frame in _open(CSI300).frames():
+        rows = frame.rows
+        if not isinstance(rows, ReferenceRows):
+            continue
+        expected = by_date[frame.stamp.trade_date]
+        assert rows.instrument.tolist() == expected["instrument"].tolist()
+        for name in ("float_shares", "pe_ttm", "pcf_ttm"):
+            want = expected[name].to_numpy(np.float64, na_value=np.nan)
+            np.testing.assert_array_equal(getattr(rows, name), want)
+        compared += len(rows)
+    assert compared == len(table)

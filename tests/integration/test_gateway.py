@@ -8,9 +8,14 @@ import httpx
 import pytest
 
 from tidegate_common.bus.memory import MemoryBus
+from tidegate_common.events.recommendations import RecommendationEntry, StrategyRecommendations
 from tidegate_common.events.topics import REQUESTS
 from tidegate_common.store.postgres import migrate, open_pool
-from tidegate_common.store.redis import PortfolioCache
+from tidegate_common.store.redis import (
+    CachedRecommendations,
+    PortfolioCache,
+    RecommendationCache,
+)
 from tidegate_common.testing.scripted_run import ScriptedRun, all_topics
 from tidegate_gateway.app import create_app
 from tidegate_gateway.history import History
@@ -51,15 +56,18 @@ async def gateway(
     """Serve a gateway on servers."""
     pool = await open_pool(dsn, service="test")
     cache = PortfolioCache(redis_url, key_prefix=key_prefix)
+    recommendations = RecommendationCache(redis_url, key_prefix=key_prefix)
     resources = Resources(
         publisher=bus or MemoryBus(),
         now=cache,
+        recommendations=recommendations,
         then=History(pool, timeout_seconds=5),
     )
     transport = httpx.ASGITransport(create_app(resources))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
     await cache.close()
+    await recommendations.close()
     await pool.close()
 
 
@@ -203,13 +211,39 @@ async def test_portfolio_is_from_redis_and_without_it_from_postgres(
     assert [item["account_id"] for item in everyone["items"]] == ["A1", "A2"]
 
 
+async def test_recommendations_are_what_was_put(redis_url: str) -> None:
+    """PostgreSQL is not asked."""
+    prefix = f"test:{secrets.token_hex(6)}:"
+    cache = RecommendationCache(redis_url, key_prefix=prefix, put_timeout_seconds=5)
+    told = StrategyRecommendations(
+        strategy="cross",
+        beat=4,
+        trade_date=20230201,
+        ts_event_ns=1,
+        instrument_count=1,
+        top=(RecommendationEntry(1_600_519, 400_000, 1, 0, 4, {"fast": 2_500_000}),),
+    )
+    await cache.put(CachedRecommendations("run-1", 7, ("cross", "silent"), (told,)))
+    await cache.close()
+
+    async with gateway(NOWHERE_POSTGRES, redis_url, prefix) as client:
+        found = (await client.get("/v1/recommendations", params={"strategy": "cross"})).json()
+        unknown = await client.get("/v1/recommendations", params={"strategy": "luck"})
+
+    assert (found["run_id"], found["beat"]) == ("run-1", 7)
+    assert found["items"][0]["top"][0]["symbol"] == "600519.SH"
+    assert found["items"][0]["top"][0]["reasons"] == {"fast": "2.500000"}
+    assert unknown.status_code == 404
+
+
 async def test_without_any_server_answers_are_503(redis_url: str) -> None:
     """The gateway itself starts and answers."""
+    paths = ("/v1/runs", "/v1/portfolios/A1", "/v1/recommendations", "/readyz")
     async with gateway(NOWHERE_POSTGRES, NOWHERE_REDIS) as client:
-        answers = [await client.get(path) for path in ("/v1/runs", "/v1/portfolios/A1", "/readyz")]
+        answers = [await client.get(path) for path in paths]
 
-    assert [answer.status_code for answer in answers] == [503, 503, 503]
-    assert [("retry-after" in answer.headers) for answer in answers[:2]] == [True, True]
+    assert [answer.status_code for answer in answers] == [503, 503, 503, 503]
+    assert [("retry-after" in answer.headers) for answer in answers[:3]] == [True, True, True]
 
 
 @pytest.mark.parametrize("database", [None, "no_such_database"])

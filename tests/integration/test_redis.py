@@ -1,4 +1,4 @@
-"""The portfolio cache on a real Redis: never backwards, never in the way."""
+"""The caches on a real Redis: never backwards, never in the way."""
 
 import asyncio
 import secrets
@@ -8,7 +8,14 @@ import pytest
 from redis.asyncio import Redis
 
 from tidegate_common.errors import ConfigError, TransientError
-from tidegate_common.store.redis import CachedPortfolio, CircuitBreaker, PortfolioCache
+from tidegate_common.events.recommendations import RecommendationEntry, StrategyRecommendations
+from tidegate_common.store.redis import (
+    CachedPortfolio,
+    CachedRecommendations,
+    CircuitBreaker,
+    PortfolioCache,
+    RecommendationCache,
+)
 from tidegate_common.testing.scripted_run import ScriptedRun
 
 SCRIPT = ScriptedRun()
@@ -206,3 +213,90 @@ def test_cache_address_of_something_else_is_a_config_error() -> None:
     """The user mends it."""
     with pytest.raises(ConfigError, match="redis://"):
         PortfolioCache("postgresql://127.0.0.1/", key_prefix="")
+
+
+@pytest.fixture
+async def recommendations(redis_url: str, key_prefix: str) -> AsyncIterator[RecommendationCache]:
+    """Open a patient cache."""
+    cache = RecommendationCache(
+        redis_url,
+        key_prefix=key_prefix,
+        put_timeout_seconds=PATIENT_SECONDS,
+    )
+    yield cache
+    await cache.close()
+
+
+def newest(run_id: str, beat: int, *strategies: str) -> CachedRecommendations:
+    """Return the recommendations of a beat in which these strategies changed theirs."""
+    told = tuple(
+        StrategyRecommendations(
+            strategy=name,
+            beat=beat,
+            trade_date=20230201,
+            ts_event_ns=beat,
+            instrument_count=1,
+            top=(RecommendationEntry(1_600_519, beat, 1, 0, beat, {"快线": -1}),),
+        )
+        for name in strategies
+    )
+    return CachedRecommendations(run_id, beat, ("cross", "reversal"), told)
+
+
+async def test_recommendations_are_returned_as_they_were_put(
+    recommendations: RecommendationCache,
+) -> None:
+    """The gateway decodes what the stage encoded; a strategy that was silent has none."""
+    assert await recommendations.get() is None
+    assert await recommendations.put(newest("run-1", 7, "reversal"))
+
+    assert await recommendations.get() == newest("run-1", 7, "reversal")
+
+
+async def test_recommendations_of_a_strategy_stay_until_it_has_newer_ones(
+    recommendations: RecommendationCache,
+) -> None:
+    """Most beats change the lists of some strategies only."""
+    await recommendations.put(newest("run-1", 7, "cross", "reversal"))
+
+    await recommendations.put(newest("run-1", 8, "reversal"))
+
+    found = await recommendations.get()
+    assert found is not None
+    assert [(told.strategy, told.beat) for told in found.recommendations] == [
+        ("cross", 7),
+        ("reversal", 8),
+    ]
+    assert found.beat == 8
+
+
+async def test_recommendations_within_a_run_never_move_backwards(
+    recommendations: RecommendationCache,
+) -> None:
+    """A stage that recovers says old beats again."""
+    for beat in (5, 3, 4):
+        assert await recommendations.put(newest("run-1", beat, "cross"))
+
+    assert await recommendations.get() == newest("run-1", 5, "cross")
+
+
+async def test_recommendations_of_the_run_before_do_not_show_in_a_new_one(
+    recommendations: RecommendationCache,
+) -> None:
+    """What was recommended yesterday is nothing that today's run has said."""
+    await recommendations.put(newest("run-1", 500, "cross", "reversal"))
+
+    await recommendations.put(newest("run-2", 0, "cross"))
+    await recommendations.put(newest("run-1", 501, "cross", "reversal"))
+
+    assert await recommendations.get() == newest("run-2", 0, "cross")
+
+
+async def test_recommendations_without_a_server_put_is_false_and_get_is_transient() -> None:
+    """The stage goes on; the gateway says 503."""
+    cache = RecommendationCache("redis://127.0.0.1:1/0", key_prefix="")
+
+    assert not await cache.put(newest("run-1", 1, "cross"))
+
+    with pytest.raises(TransientError):
+        await cache.get()

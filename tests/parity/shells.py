@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import tee
 from typing import TypeVar
 
 from tidegate_backtest.loop import run_loop
@@ -26,13 +27,15 @@ from tidegate_common.events.topics import (
     FILLS,
     ORDERS,
     PORTFOLIOS,
+    RECOMMENDATIONS,
+    RECOMMENDATIONS_SNAPSHOTS,
     RISK_SNAPSHOTS,
     SIGNALS_SNAPSHOTS,
     TOPICS,
     Topic,
     partition_count,
 )
-from tidegate_common.frames.frame import Frame
+from tidegate_common.frames.frame import Frame, merge_scores
 from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_common.runtime.stage import StageHooks, StageRunner
 from tidegate_common.runtime.system_clock import SystemClock
@@ -40,6 +43,9 @@ from tidegate_execution.shell import ExecutionProcessor
 from tidegate_ingest.shell import Publisher
 from tidegate_risk.adapters.journal import JournalKeeper
 from tidegate_risk.shell import RiskProcessor
+from tidegate_signals.engine import SignalsEngine
+from tidegate_signals.engine.recommendations import RecommendationEngine
+from tidegate_signals.shell import RecommendationProcessor
 from tidegate_signals.stage import SignalsProcessor
 
 Batch = TypeVar("Batch", DecisionBatch, OrderBatch, FillBatch, PortfolioBatch)
@@ -58,6 +64,7 @@ class Outcome:
     updates: list[bytes] = field(default_factory=list)
     fills: list[bytes] = field(default_factory=list)
     portfolios: list[bytes] = field(default_factory=list)
+    recommendations: list[bytes] = field(default_factory=list)
 
 
 class Platform:
@@ -94,7 +101,7 @@ class Platform:
         await self.bus.create_topics(topics + letters)
 
     async def run(self, frames: Iterator[Frame], run_id: str) -> None:
-        """Feed the frames and let all stages work until risk has taken the last beat."""
+        """Feed the frames and let all stages work until risk and advice have the last beat."""
         await self.create_topics()
         stopping = asyncio.Event()
         ended: set[str] = set()
@@ -105,13 +112,17 @@ class Platform:
                 if len(ended) == len(names):
                     stopping.set()
 
-        names = [f"risk-{number}" for number in range(self.risk_partition_count)]
+        risks = [f"risk-{number}" for number in range(self.risk_partition_count)]
+        names = [*risks, "recommendations"]
         async with asyncio.timeout(RUN_SECONDS_MAX), asyncio.TaskGroup() as tasks:
             tasks.create_task(self.ingest(frames, run_id, stopping))
             for shard in range(self.shard_count):
                 tasks.create_task(self.signals(shard, stopping))
                 tasks.create_task(self.execution(shard, stopping))
-            for number, name in enumerate(names):
+            tasks.create_task(
+                self.recommendations(stopping, partial(after_beat, "recommendations")),
+            )
+            for number, name in enumerate(risks):
                 tasks.create_task(
                     self.risk(number, stopping, partial(after_beat, name)),
                 )
@@ -133,6 +144,16 @@ class Platform:
         """Run a shard of signals."""
         core = StageCore(SignalsProcessor(shard))
         await self._runner(core, SIGNALS_SNAPSHOTS, shard, StageHooks()).run(stopping)
+
+    async def recommendations(
+        self,
+        stopping: asyncio.Event,
+        after_beat: Callable[[BeatResult], None],
+    ) -> None:
+        """Run the recommendations."""
+        core = StageCore(RecommendationProcessor(self.shard_count))
+        hooks = StageHooks(after_beat=after_beat)
+        await self._runner(core, RECOMMENDATIONS_SNAPSHOTS, 0, hooks).run(stopping)
 
     async def execution(self, shard: int, stopping: asyncio.Event) -> None:
         """Run a shard of execution."""
@@ -211,6 +232,7 @@ class Platform:
         events.updates = _sorted(updates)
         events.fills = _sorted(fills)
         events.portfolios = [final[account] for account in sorted(final)]
+        events.recommendations = [each.value for each in self.bus.log(RECOMMENDATIONS.name, 0)]
         return events
 
     def _batches(self, topic: Topic, batch_type: type[Batch]) -> Iterator[Batch]:
@@ -240,10 +262,15 @@ def _sorted(events: Sequence[Event]) -> list[bytes]:
 
 
 def loop_outcome(spec: RunSpec, frames: Iterator[Frame]) -> Outcome:
-    """Return the same of the backtester's loop."""
+    """Return the same of the backtester's loop, and of recommendations beside it."""
     events = Outcome()
     final: dict[str, bytes] = {}
-    for beat in run_loop(spec, frames):
+    signals, advice = SignalsEngine(spec), RecommendationEngine(spec)
+    again, frames = tee(frames)
+    for frame, beat in zip(again, run_loop(spec, frames), strict=True):
+        told = advice.on_beat(merge_scores([signals.on_beat(frame).scores]))
+        if told:
+            events.recommendations.append(encode_event(told))
         events.decisions += [encode_event(event) for event in beat.decisions]
         events.orders += [encode_event(event) for event in beat.submits]
         events.updates += [encode_event(event) for event in beat.updates]

@@ -63,6 +63,7 @@ async def test_shells_any_partitioning_equal_loop(
     assert platform.outcome() == expected
     assert len(expected.fills) > 0
     assert len(expected.decisions) > len(expected.orders)
+    assert len(expected.recommendations) > 0
 
 
 @pytest.mark.data
@@ -90,3 +91,4 @@ async def test_shells_real_data_equal_loop(
     assert platform.outcome() == expected
     assert len(expected.fills) > 0
     assert len(expected.decisions) > len(expected.orders)
+    assert len(expected.recommendations) > 0

@@ -16,9 +16,17 @@ from tidegate_common.events.message import Message
 from tidegate_common.events.risk import JournalEntry
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import TICKS
-from tidegate_common.frames.codec import decode_frame, decode_scores, encode_frame, encode_scores
+from tidegate_common.frames.codec import (
+    decode_bars,
+    decode_frame,
+    decode_scores,
+    encode_bars,
+    encode_frame,
+    encode_scores,
+)
 from tidegate_common.frames.rows import BarRows
 from tidegate_common.testing.builders import (
+    make_bar_batch,
     make_frame,
     make_journal_entry,
     make_request,
@@ -45,10 +53,12 @@ MESSAGES: list[tuple[Decoder, bytes]] = [
     *(
         (decode_frame, encode_frame(make_frame(kind=kind, rows=make_rows(kind, row_count))))
         for kind in BeatKind
-        for row_count in (0, 3, 70)
+        for row_count in (0, 3)
     ),
     (decode_scores, encode_scores(make_scores(row_count=3))),
-    (decode_scores, encode_scores(make_scores(row_count=70))),
+    # The one that is compressed.
+    (decode_scores, encode_scores(make_scores(row_count=20_000))),
+    (decode_bars, encode_bars(make_bar_batch(row_count=3))),
     (decode_entry, encode_event(make_journal_entry(requests=[make_request()]))),
     (decode_spec, encode_event(make_run_spec())),
 ]
@@ -70,7 +80,10 @@ def test_decoder_of_mutated_bytes_raises_nothing_but_a_contract_error(
         decode(bytes(mutated))
 
 
-@given(st.sampled_from([decode_frame, decode_scores, decode_entry, decode_spec]), st.binary())
+@given(
+    st.sampled_from([decode_frame, decode_scores, decode_bars, decode_entry, decode_spec]),
+    st.binary(),
+)
 def test_decoder_of_any_bytes_raises_a_contract_error(decode: Decoder, data: bytes) -> None:
     """Chance does not write our messages."""
     with suppress(ContractError):

@@ -1,211 +1,228 @@
-"""Indicators and scores against plain pandas formulas, on random prices with gaps."""
+"""Indicators against plain loops over whole histories: random prices, gaps, late rows, days."""
 
-from typing import cast
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.property.signals.slow_indicators import History, slow_value
 
-from tidegate_common.domain.enums import BeatKind
-from tidegate_common.domain.ids import AccountId, RunId
 from tidegate_common.domain.units import Float64Array, Int64Array
-from tidegate_common.events.run import AccountSpec, RunSpec, StrategySpec
-from tidegate_common.frames.frame import (
-    BeatStamp,
-    Frame,
-    ScoreBatch,
-    merge_scores,
-    split_frame,
-)
-from tidegate_common.frames.rows import BarRows
-from tidegate_signals.engine import SignalsEngine
-from tidegate_signals.engine.features.indicator import Indicator
-from tidegate_signals.engine.features.rsi import Rsi
-from tidegate_signals.engine.features.sma import Sma
+from tidegate_signals.engine.features.board import FeatureBoard
+from tidegate_signals.engine.features.observations import Observations
+from tidegate_signals.engine.features.spec import Field, InputSpec, Period, parse_input
 
-INSTRUMENTS = np.array([1_600_000, 1_600_519, 1_688_001, 2_000_001, 2_300_750], np.int64)
-BEAT_COUNT = 40
-SPEC = RunSpec(
-    RunId("run-1"),
-    (AccountSpec(AccountId("a"), 1),),
-    (
-        StrategySpec("cross", "ma_cross", {"fast": 2, "slow": 5}),
-        StrategySpec("reversal", "rsi_reversal", {"window": 3}),
-    ),
+STEP_COUNT = 60
+ROW_COUNT = 5
+PRICE_E4_MAX = 3_000_000
+TEXTS = (
+    "SMA({n})",
+    "SMA(imbalance,{n})",
+    "SMA(volume,{n})",
+    "WMA({n})",
+    "EMA({n})",
+    "EMA(imbalance,{n})",
+    "MACD({n},{m},3).macd",
+    "MACD({n},{m},3).signal",
+    "MACD({n},{m},3).histogram",
+    "RSI({n})",
+    "RSI(high,{n})",
+    "MOMENTUM({n})",
+    "ROC({n})",
+    "MAX({n})",
+    "MIN(low,{n})",
+    "STDDEV({m})",
+    "BOLLINGER({m},15).lower",
+    "BOLLINGER({m},15).middle",
+    "BOLLINGER({m},15).upper",
+    "BOLLINGER({m},15).width",
+    "BOLLINGER({m},15).percent",
+    "DONCHIAN({n}).lower",
+    "DONCHIAN({n}).upper",
+    "DONCHIAN({n}).middle",
+    "DONCHIAN({n}).previous_lower",
+    "DONCHIAN({n}).previous_upper",
+    "ATR({n})",
+    "VWAP",
+    "VWAP({n})",
+    "OBV",
+    "TURNOVER",
 )
 
 seeds = st.integers(0, 2**32 - 1)
+windows = st.integers(1, 12)
 
 
-def random_market(seed: int) -> tuple[Int64Array, Int64Array]:
-    """Return closes and volumes (beats, instruments): random walks, suspensions, late listings.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens at once: perhaps a new day with ex-rights, new rows, then observations.
 
-    A close of 0 means that the instrument is not listed yet.
+    factors : (k,) of the rows that go ex-rights, 1 for none; before anything else.
+    row_count : rows that there are.
+    rows : those that are observed.
     """
+
+    is_new_day: bool
+    factors: Float64Array
+    row_count: int
+    rows: Int64Array
+    columns: dict[Field, Float64Array]
+
+
+def random_steps(seed: int) -> Iterator[Step]:
+    """Return random walks in whole 1/10,000 CNY; some markets are without gaps or late rows."""
     rng = np.random.default_rng(seed)
-    shape = (BEAT_COUNT, len(INSTRUMENTS))
-    walk = np.cumsum(rng.integers(-300, 301, shape), axis=0)
-    close = np.maximum(100 * (rng.integers(100, 2_000, shape[1]) + walk), 100)
-    listed = np.arange(BEAT_COUNT)[:, np.newaxis] >= rng.integers(0, BEAT_COUNT, shape[1])
-    volume = np.where(rng.random(shape) < 0.2, 0, 1_000)
-    return np.where(listed, close, 0), np.where(listed, volume, 0)
-
-
-def frames_of(close_e4: Int64Array, volume_shares: Int64Array) -> list[Frame]:
-    """Return a market as one frame a beat."""
-    frames = []
-    for beat, (close, volume) in enumerate(zip(close_e4, volume_shares, strict=True)):
-        listed = close > 0
-        price = close[listed]
-        rows = BarRows(INSTRUMENTS[listed], price, price, price, price, volume[listed], price)
-        stamp = BeatStamp(SPEC.run_id, beat, BeatKind.BAR, 20230201, beat)
-        frames.append(Frame(stamp, 0, rows))
-    return frames
-
-
-def columns_of(batch: ScoreBatch) -> list[list[int]]:
-    """Return a batch as comparable lists."""
-    return [column.tolist() for column in (batch.strategy, batch.instrument, batch.score_e6)]
-
-
-def rsi_by_pandas(close: "pd.Series[float]", window: int) -> "pd.Series[float]":
-    """Return Wilder's index: seeded with the plain mean, then an exponential mean of 1/window."""
-
-    def smooth(move: "pd.Series[float]") -> "pd.Series[float]":
-        seeded = move.copy()
-        seeded.iloc[window] = move.iloc[1 : window + 1].mean()
-        return seeded.iloc[window:].ewm(alpha=1 / window, adjust=False).mean()
-
-    if len(close) <= window:
-        return pd.Series(np.nan, close.index)
-    change = close.diff()
-    gain, loss = smooth(change.clip(lower=0.0)), smooth(-change.clip(upper=0.0))
-    index = (100 * gain / (gain + loss)).fillna(50.0)
-    return index.reindex(close.index)
-
-
-def feed(indicator: Indicator, close: Int64Array, volume: Int64Array) -> Float64Array:
-    """Return what an indicator says after each beat about what traded in it, else NaN."""
-    indicator.grow(close.shape[1])
-    said = np.full(close.shape, np.nan)
-    for beat in range(len(close)):
-        rows = np.flatnonzero(volume[beat] > 0)
-        indicator.update(rows, close[beat, rows].astype(np.float64))
-        said[beat, rows] = indicator.read(rows)
-    return said
-
-
-def traded(close: Int64Array, volume: Int64Array, column: int) -> "pd.Series[float]":
-    """Return the closes of the beats in which an instrument traded, by beat."""
-    is_traded = volume[:, column] > 0
-    beats = np.flatnonzero(is_traded)
-    return pd.Series(close[is_traded, column].astype(np.float64), index=beats)
-
-
-@given(seeds, st.integers(1, 12))
-@settings(max_examples=25, deadline=None)
-def test_sma_incremental_equals_rolling_mean(seed: int, window: int) -> None:
-    """Suspended beats are no observations, and a late listing starts cold."""
-    close, volume = random_market(seed)
-
-    said = feed(Sma(window), close, volume)
-
-    for column in range(close.shape[1]):
-        expected = traded(close, volume, column).rolling(window).mean()
-        np.testing.assert_allclose(said[expected.index, column], expected, rtol=1e-9)
-
-
-@given(seeds, st.integers(1, 12))
-@settings(max_examples=25, deadline=None)
-def test_rsi_incremental_equals_wilders_formula(seed: int, window: int) -> None:
-    """The running form must be the textbook's."""
-    close, volume = random_market(seed)
-
-    said = feed(Rsi(window), close, volume)
-
-    for column in range(close.shape[1]):
-        expected = rsi_by_pandas(traded(close, volume, column), window)
-        np.testing.assert_allclose(said[expected.index, column], expected, rtol=0, atol=1e-9)
-
-
-@given(seeds)
-@settings(max_examples=20, deadline=None)
-def test_scores_equal_the_formula_on_the_whole_history(seed: int) -> None:
-    """Beat by beat through the engine is the same as all at once in pandas."""
-    close, volume = random_market(seed)
-    engine = SignalsEngine(SPEC)
-
-    found = {
-        (beat, int(instrument)): int(score)
-        for beat, frame in enumerate(frames_of(close, volume))
-        for batch in [engine.on_beat(frame)]
-        for strategy, instrument, score in zip(
-            batch.strategy,
-            batch.instrument,
-            batch.score_e6,
-            strict=True,
+    has_gaps, has_late_rows = rng.random() < 0.7, rng.random() < 0.7
+    starts = np.sort(rng.integers(0, STEP_COUNT // 2, ROW_COUNT)) * has_late_rows
+    price = rng.integers(10_000, 2_000_000, ROW_COUNT)
+    for number in range(STEP_COUNT):
+        is_new_day = number % 16 == 15
+        is_ex_rights = is_new_day & (rng.random(ROW_COUNT) < 0.5)
+        factors = np.where(is_ex_rights, rng.uniform(0.3, 1.0, ROW_COUNT), 1.0)
+        price = np.maximum(np.rint(price * factors), 1_000).astype(np.int64)
+        step = rng.integers(-3, 4, ROW_COUNT) * rng.integers(0, 3_000, ROW_COUNT)
+        price = np.maximum(price + step, 1_000)
+        row_count = int(np.sum(starts <= number))
+        is_seen = rng.random(row_count) >= 0.25 * has_gaps
+        rows = np.flatnonzero(is_seen)
+        yield Step(
+            is_new_day, factors[:row_count], row_count, rows, random_columns(rng, price[rows])
         )
-        if strategy == 0
+
+
+def random_columns(rng: np.random.Generator, close: Int64Array) -> dict[Field, Float64Array]:
+    """Return what is observed with some closes."""
+    count = len(close)
+    volume = rng.integers(0, 4, count) * 100
+    imbalance, float_shares = rng.uniform(-1, 1, count), np.full(count, 1e8)
+    imbalance[rng.random(count) < 0.2] = np.nan
+    float_shares[rng.random(count) < 0.2] = np.nan
+    columns: dict[Field, Int64Array | Float64Array] = dict.fromkeys(Field, close)
+    columns |= {
+        Field.HIGH: close + rng.integers(0, 900, count),
+        Field.LOW: close - rng.integers(0, 900, count),
+        Field.VOLUME: volume,
+        Field.AMOUNT: volume * close // 100,
+        Field.IMBALANCE: imbalance,
+        Field.FLOAT_SHARES: float_shares,
     }
-
-    expected: dict[tuple[int, int], float] = {}
-    for column, instrument in enumerate(INSTRUMENTS):
-        prices = traded(close, volume, column)
-        spread = prices.rolling(2).mean() / prices.rolling(5).mean() - 1
-        scores = (spread * 10_000 / 200).clip(-1, 1).dropna()
-        expected |= {
-            (cast("int", beat), int(instrument)): score * 1e6 for beat, score in scores.items()
-        }
-    assert found.keys() == expected.keys()
-    for key, score in found.items():
-        assert abs(score - expected[key]) <= 0.5 + 1e-6
+    return {field: column.astype(np.float64) for field, column in columns.items()}
 
 
-@given(seeds, st.integers(1, BEAT_COUNT - 1))
-@settings(max_examples=20, deadline=None)
-def test_scores_do_not_change_when_the_future_does(seed: int, beat: int) -> None:
-    """No look-ahead: what is said up to a beat knows nothing of later ones."""
-    close, volume = random_market(seed)
-    other_close, other_volume = random_market(seed + 1)
-    other_close[:beat], other_volume[:beat] = close[:beat], volume[:beat]
-    engine, other = SignalsEngine(SPEC), SignalsEngine(SPEC)
-
-    said = [columns_of(engine.on_beat(frame)) for frame in frames_of(close, volume)]
-    other_said = [
-        columns_of(other.on_beat(frame)) for frame in frames_of(other_close, other_volume)
-    ]
-
-    assert said[:beat] == other_said[:beat]
+def make_board(texts: tuple[str, ...] = TEXTS, window: int = 5) -> FeatureBoard:
+    """Return a board of some declarations, without rows."""
+    return FeatureBoard(spec.indicator for spec in inputs_of(texts, window))
 
 
-@given(seeds, st.integers(1, 4))
-@settings(max_examples=20, deadline=None)
-def test_shards_give_the_scores_of_the_whole(seed: int, shard_count: int) -> None:
-    """Partitions are invisible, to the last millionth."""
-    close, volume = random_market(seed)
-    rng = np.random.default_rng(seed)
-    shard_by_instrument = rng.integers(0, shard_count, len(INSTRUMENTS))
-    whole = SignalsEngine(SPEC)
-    parts = [SignalsEngine(SPEC) for _ in range(shard_count)]
-
-    for frame in frames_of(close, volume):
-        shard = shard_by_instrument[np.searchsorted(INSTRUMENTS, frame.rows.instrument)]
-        frames = split_frame(frame, shard, shard_count)
-        batches = [part.on_beat(piece) for part, piece in zip(parts, frames, strict=True)]
-        assert columns_of(merge_scores(batches)) == columns_of(whole.on_beat(frame))
+def inputs_of(texts: tuple[str, ...], window: int) -> list[InputSpec]:
+    """Return declarations with a window filled in."""
+    return [parse_input(text.format(n=window, m=window + 1), Period.BAR) for text in texts]
 
 
-@given(seeds, st.integers(0, BEAT_COUNT))
-@settings(max_examples=20, deadline=None)
-def test_restore_of_a_snapshot_changes_nothing(seed: int, beat: int) -> None:
-    """A crash at any beat leaves no trace in the scores."""
-    frames = frames_of(*random_market(seed))
-    engine, restored = SignalsEngine(SPEC), SignalsEngine(SPEC)
-    for frame in frames[:beat]:
-        engine.on_beat(frame)
+def take(board: FeatureBoard, step: Step, known_rows: int) -> Observations:
+    """Take a board through a step; return what was observed."""
+    if step.is_new_day:
+        board.begin_day()
+        changed = np.flatnonzero(step.factors[:known_rows] != 1.0)
+        board.scale(changed, step.factors[changed])
+    if step.row_count > known_rows:
+        board.grow(step.row_count - known_rows)
+    are_all = len(step.rows) == step.row_count
+    observations = Observations(slice(None) if are_all else step.rows, step.columns)
+    board.update(Period.BAR, observations)
+    return observations
 
-    restored.restore(engine.snapshot())
 
-    for frame in frames[beat:]:
-        assert columns_of(restored.on_beat(frame)) == columns_of(engine.on_beat(frame))
+def said(board: FeatureBoard, texts: tuple[str, ...], window: int, row_count: int) -> Float64Array:
+    """Return what a board says of all rows, (declarations, rows)."""
+    rows = np.arange(row_count)
+    return np.array([board.read(spec, rows) for spec in inputs_of(texts, window)])
+
+
+def tolerance_of(text: str) -> float:
+    """Return what may differ near 0: the rounding of the prices that a difference comes from."""
+    is_price = "imbalance" not in text and not text.startswith(("RSI", "ROC", "TURNOVER"))
+    return 1e-13 * PRICE_E4_MAX if is_price and not text.endswith(("width", "percent")) else 1e-10
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@given(seed=seeds, window=windows)
+@settings(max_examples=8, deadline=None)
+def test_indicator_incremental_equals_whole_history(text: str, seed: int, window: int) -> None:
+    """Unseen rows are no observations, late ones start cold, ex-rights days make no jump."""
+    spec = parse_input(text.format(n=window, m=window + 1), Period.BAR)
+    board = FeatureBoard([spec.indicator])
+    histories: list[History] = []
+
+    for step in random_steps(seed):
+        for history, factor in zip(histories, step.factors, strict=False):
+            if step.is_new_day:
+                history.begin_day()
+                history.scale(factor)
+        observations = take(board, step, len(histories))
+        histories += [History() for _ in range(step.row_count - len(histories))]
+        for place, row in enumerate(step.rows):
+            histories[row].show({field: step.columns[field][place] for field in step.columns})
+
+        found = board.read(spec, observations.rows)
+
+        expected = [slow_value(histories[row], spec) for row in step.rows]
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=tolerance_of(text))
+
+
+@given(seed=seeds, window=windows, part_count=st.integers(1, ROW_COUNT))
+@settings(max_examples=25, deadline=None)
+def test_indicators_of_parts_equal_those_of_the_whole_to_the_bit(
+    seed: int,
+    window: int,
+    part_count: int,
+) -> None:
+    """Partitions are invisible: a row's numbers depend on nothing but that row."""
+    part_of_row = np.random.default_rng(seed).integers(0, part_count, ROW_COUNT)
+    whole, parts = make_board(window=window), [make_board(window=window) for _ in range(part_count)]
+    known_rows = 0
+
+    for step in random_steps(seed):
+        take(whole, step, known_rows)
+        found = np.full((len(TEXTS), step.row_count), np.nan)
+        for part, board in enumerate(parts):
+            rows = np.flatnonzero(part_of_row[: step.row_count] == part)
+            is_mine = np.isin(step.rows, rows)
+            piece = Step(
+                step.is_new_day,
+                step.factors[rows],
+                len(rows),
+                np.searchsorted(rows, step.rows[is_mine]),
+                {field: column[is_mine] for field, column in step.columns.items()},
+            )
+            take(board, piece, int(np.sum(part_of_row[:known_rows] == part)))
+            found[:, rows] = said(board, TEXTS, window, len(rows))
+        known_rows = step.row_count
+
+        expected = said(whole, TEXTS, window, step.row_count)
+        assert found.tobytes() == expected.tobytes()
+
+
+@given(seed=seeds, window=windows, crash=st.integers(0, STEP_COUNT - 1))
+@settings(max_examples=25, deadline=None)
+def test_restored_board_goes_on_as_the_undisturbed_one(seed: int, window: int, crash: int) -> None:
+    """A crash leaves no trace, whatever grows or rests afterwards."""
+    board = make_board(window=window)
+    known_rows = 0
+
+    for number, step in enumerate(random_steps(seed)):
+        if number == crash:
+            restored = make_board(window=window)
+            restored.load({name: array.copy() for name, array in board.arrays().items()})
+        take(board, step, known_rows)
+        if number >= crash:
+            take(restored, step, known_rows)
+            found = said(restored, TEXTS, window, step.row_count)
+            expected = said(board, TEXTS, window, step.row_count)
+            assert found.tobytes() == expected.tobytes()
+            assert {name: array.tobytes() for name, array in restored.arrays().items()} == {
+                name: array.tobytes() for name, array in board.arrays().items()
+            }
+        known_rows = step.row_count

@@ -1,12 +1,23 @@
 """The frame of the benchmarks."""
 
+import gc
 import json
 import math
+import os
+import sys
 
 import pytest
 
 from tidegate_cli.bench import BENCHES, BenchOptions, BenchReport, Metric, find_bench, report_json
-from tidegate_cli.bench.frame import Better, Machine, describe_machine, median_ns, with_goal
+from tidegate_cli.bench.frame import (
+    Better,
+    Machine,
+    describe_machine,
+    median_ns,
+    report_table,
+    undisturbed,
+    with_goal,
+)
 from tidegate_cli.bench.lockstep import round_trips
 from tidegate_common.clock import ManualClock
 from tidegate_common.errors import ConfigError
@@ -22,15 +33,39 @@ tidegate_stage_round_trip_seconds_bucket{le="+Inf",stage="risk"} 100.0
 
 def test_report_json_has_the_keys_of_every_bench() -> None:
     """Programs compare benches without knowing them."""
-    report = BenchReport("x", (Metric("speed", 1.5, "beats/s"),), {"a_to_b": 2.0})
+    report = BenchReport("x", (Metric("speed", 1.5, "beats/s"),), {"a_to_b": 2.0}, ("how",))
 
     document = json.loads(json.dumps(report_json(report, describe_machine())))
 
-    assert list(document) == ["bench", "results", "ratios", "machine"]
+    assert list(document) == ["bench", "results", "ratios", "notes", "machine"]
+    assert document["notes"] == ["how"]
     assert document["results"] == [
         {"metric": "speed", "value": 1.5, "unit": "beats/s", "goal": None, "met": None}
     ]
     assert set(document["machine"]) == set(Machine.__slots__)
+
+
+def test_report_table_shows_how_it_was_measured_below_the_figures() -> None:
+    """A figure that nobody can read is none."""
+    figures = (Metric("speed", 1.5, "beats/s"),)
+
+    assert report_table(BenchReport("x", figures, notes=("one.", "two."))).caption == "one.\ntwo."
+    assert report_table(BenchReport("x", figures)).caption is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a thread on a core")
+def test_undisturbed_holds_the_thread_and_the_collector_and_lets_them_go() -> None:
+    """What comes after the bench has its cores and its collector back."""
+    before = os.sched_getaffinity(0)
+
+    with undisturbed():
+        within, was_collecting = os.sched_getaffinity(0), gc.isenabled()
+
+    assert len(within) == 1
+    assert within <= before
+    assert not was_collecting
+    assert os.sched_getaffinity(0) == before
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(
@@ -81,8 +116,15 @@ def test_round_trips_without_any_count_are_none() -> None:
 def test_find_bench_unknown_name_lists_the_known_ones() -> None:
     """The user learns what there is."""
     assert find_bench("codec").name == "codec"
-    with pytest.raises(ConfigError, match="one of codec, rules, loop, lockstep, was 'x'"):
+    with pytest.raises(ConfigError, match="one of codec, rules, signals, loop, lockstep, was 'x'"):
         find_bench("x")
+
+
+def test_bench_details_name_every_kind_of_figure() -> None:
+    """What a key means is asked for where the figures come from."""
+    assert find_bench("codec").details.startswith("Bench `codec`: ")
+    for word in ("`decode_us_*`", "`updates_per_s`", "`beat_us_*`", "`state_mb`", "`scores_us`"):
+        assert word in find_bench("signals").details
 
 
 @pytest.mark.parametrize("name", ["codec", "loop"])

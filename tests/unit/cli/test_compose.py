@@ -45,6 +45,13 @@ def test_compose_run_id_tells_shanghai_time_and_the_settings() -> None:
     assert first != second
 
 
+def test_compose_run_warm_up_days_are_part_of_the_run() -> None:
+    """An outcome depends on when trading begins."""
+    spec = compose_run(RunOptions(warmup_days=2, days=3), ManualClock())
+
+    assert spec.warmup_days == 2
+
+
 def test_compose_run_days_of_a_synthetic_market_are_generated() -> None:
     """--days means days of market, whatever the feed."""
     spec = compose_run(RunOptions(days=3, seed=11, instruments=5), ManualClock())
@@ -81,6 +88,12 @@ def test_compose_run_daily_bars_take_the_strategy_for_bars(tmp_path: Path) -> No
     [
         (RunOptions(accounts=0), "--accounts must be from 1 to 999, was 0"),
         (RunOptions(days=-1), "--days must be from 0"),
+        (RunOptions(warmup_days=-1), "--warmup-days must be from 0"),
+        (
+            RunOptions(warmup_days=3, days=3),
+            "--warmup-days must be below the days of the run, 3, was 3",
+        ),
+        (RunOptions(warmup_days=1), "--warmup-days must be below the days of the run, 1, was 1"),
         (RunOptions(seed=-1), "--seed must be from 0"),
         (RunOptions(run_id="a b"), "--run-id must be letters"),
         (RunOptions(strategies=("ma_cross", "ma_cross")), "found ma_cross twice"),

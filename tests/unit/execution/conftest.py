@@ -19,7 +19,7 @@ from tidegate_common.domain.ids import AccountId, OrderId, RunId, decision_id, o
 from tidegate_common.events.orders import CancelOrder, SubmitOrder
 from tidegate_common.events.run import CommissionSpec, ExecutionSpec, RunSpec
 from tidegate_common.frames.frame import BeatStamp, Frame, FrameRows
-from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
+from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows, unknown_figures
 from tidegate_execution.engine import ExecutionEngine, ExecutionReport
 
 RUN = RunId("run")
@@ -131,6 +131,7 @@ class Exchange:
                 limit_down_e4=_column([row.limit_down_e4 for row in rows]),
                 open_e4=_column([row.open_e4 for row in rows]),
                 sector=np.full(count, "", np.object_),
+                **unknown_figures(count),
             ),
         )
 

@@ -32,7 +32,7 @@ from tidegate_common.events.orders import CancelOrder, OrderBatch, SubmitOrder
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import FILLS, ORDERS, TICKS
 from tidegate_common.frames.frame import BeatStamp, Frame
-from tidegate_common.frames.rows import QuoteRows, ReferenceRows
+from tidegate_common.frames.rows import QuoteRows, ReferenceRows, unknown_figures
 from tidegate_execution.shell import ExecutionProcessor
 
 RUN = RunId("run")
@@ -66,6 +66,7 @@ def make_frame(beat: int, kind: BeatKind = BeatKind.TICK, shard: int = SHARD) ->
             limit_down_e4=90_000 * one,
             open_e4=0 * one,
             sector=np.array([""], np.object_),
+            **unknown_figures(1),
         )
     else:
         rows = QuoteRows(

@@ -1,33 +1,25 @@
 """The gateway's routes on fakes of its servers."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-import httpx
 import pytest
+from tests.unit.gateway.desk import (
+    Desk,
+    FakeThen,
+    assert_problem,
+    cached,
+    client_of,
+    make_resources,
+)
 
 from tidegate_common.codec import decode_event
 from tidegate_common.domain.enums import OrderType, Side
 from tidegate_common.domain.ids import risk_partition_of
-from tidegate_common.errors import TransientError
-from tidegate_common.events.message import Message
 from tidegate_common.events.orders import RequestEnvelope
 from tidegate_common.events.topics import REQUESTS
-from tidegate_common.store.redis import CachedPortfolio
-from tidegate_common.testing.scripted_run import ScriptedRun
-from tidegate_gateway.app import create_app
 from tidegate_gateway.history import PageQuery
-from tidegate_gateway.resources import Resources
-from tidegate_gateway.schemas import (
-    DecisionView,
-    EquityView,
-    FillView,
-    OrderView,
-    Page,
-    RunView,
-)
+from tidegate_gateway.schemas import Page, RunView
 
-SCRIPT = ScriptedRun()
 ORDER = {
     "account_id": "A1",
     "symbol": "600519.SH",
@@ -37,133 +29,6 @@ ORDER = {
     "quantity_shares": 100,
 }
 KEY = {"Idempotency-Key": "my-order-1"}
-
-
-@dataclass
-class FakePublisher:
-    """Keeps what is published, or is away."""
-
-    messages: list[Message] = field(default_factory=list)
-    is_away: bool = False
-
-    async def publish(self, messages: Sequence[Message]) -> None:
-        if self.is_away:
-            message = "expected an answer of Kafka, found: nothing"
-            raise TransientError(message)
-        self.messages.extend(messages)
-
-
-@dataclass
-class FakeNow:
-    """Holds portfolios, or is away."""
-
-    portfolios: dict[str, CachedPortfolio] = field(default_factory=dict)
-    is_away: bool = False
-
-    async def get(self, account_id: str) -> CachedPortfolio | None:
-        await self.ping()
-        return self.portfolios.get(account_id)
-
-    async def accounts(self) -> list[str]:
-        await self.ping()
-        return sorted(self.portfolios)
-
-    async def ping(self) -> None:
-        if self.is_away:
-            message = "expected an answer of Redis, found: nothing"
-            raise TransientError(message)
-
-
-@dataclass
-class FakeThen:
-    """Has recorded portfolios only, notes what is asked, or is away."""
-
-    recorded: list[CachedPortfolio] = field(default_factory=list)
-    queries: list[PageQuery] = field(default_factory=list)
-    is_away: bool = False
-
-    async def ping(self) -> None:
-        if self.is_away:
-            message = "expected an answer of PostgreSQL, found: nothing"
-            raise TransientError(message)
-
-    async def runs(self, *, after: str | None, limit: int) -> Page[RunView]:
-        await self.ping()
-        return Page(run_id=None, items=[], next=None)
-
-    async def decisions(self, query: PageQuery) -> Page[DecisionView]:
-        await self._note(query)
-        item = DecisionView.of(SCRIPT.decision("A1", 3, is_accepted=False))
-        return Page(run_id="run-1", items=[item], next=None)
-
-    async def orders(self, query: PageQuery) -> Page[OrderView]:
-        await self._note(query)
-        return Page(run_id="run-1", items=[], next=None)
-
-    async def fills(self, query: PageQuery) -> Page[FillView]:
-        await self._note(query)
-        return Page(run_id="run-1", items=[], next=None)
-
-    async def equity(self, query: PageQuery) -> Page[EquityView]:
-        await self._note(query)
-        return Page(run_id="run-1", items=[], next=None)
-
-    async def portfolios(self, account_id: str | None = None) -> list[CachedPortfolio]:
-        await self.ping()
-        return [
-            one
-            for one in self.recorded
-            if account_id is None or one.portfolio.account_id == account_id
-        ]
-
-    async def _note(self, query: PageQuery) -> None:
-        await self.ping()
-        self.queries.append(query)
-
-
-def cached(account: str, beat: int) -> CachedPortfolio:
-    """Return a portfolio as a cache has it."""
-    return CachedPortfolio("run-1", beat, SCRIPT.portfolio(account, beat))
-
-
-@dataclass
-class Desk:
-    """A client of a gateway, and the fakes behind it."""
-
-    client: httpx.AsyncClient
-    publisher: FakePublisher
-    now: FakeNow
-    then: FakeThen
-
-
-def client_of(resources: Resources, host: str = "127.0.0.1") -> httpx.AsyncClient:
-    """Return a client that calls from an address."""
-    transport = httpx.ASGITransport(
-        create_app(resources),
-        raise_app_exceptions=False,
-        client=(host, 50_000),
-    )
-    return httpx.AsyncClient(transport=transport, base_url="http://gateway")
-
-
-@pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    """Serve a gateway on fakes."""
-    publisher, now, then = FakePublisher(), FakeNow(), FakeThen()
-    resources = Resources(publisher=publisher, now=now, then=then, risk_partition_count=4)
-    async with client_of(resources) as client:
-        yield Desk(client, publisher, now, then)
-
-
-def assert_problem(response: httpx.Response, status: int) -> str:
-    """Check that an answer is a problem and return its detail."""
-    assert response.status_code == status
-    assert response.headers["content-type"] == "application/problem+json"
-    problem = response.json()
-    assert problem["status"] == status
-    assert problem["title"]
-    detail: str = problem["detail"]
-    return detail
 
 
 async def test_portfolio_in_redis_is_answered_as_now(desk: Desk) -> None:
@@ -401,7 +266,7 @@ async def test_cancel_request_of_something_else_is_422(desk: Desk) -> None:
 
 async def test_order_request_from_another_machine_is_403() -> None:
     """There is no authentication yet, so the network is the fence."""
-    resources = Resources(publisher=FakePublisher(), now=FakeNow(), then=FakeThen())
+    resources = make_resources()
 
     async with client_of(resources, "192.0.2.7") as client:
         response = await client.post("/v1/orders", json=ORDER, headers=KEY)
@@ -411,7 +276,7 @@ async def test_order_request_from_another_machine_is_403() -> None:
 
 async def test_order_request_switched_off_is_403() -> None:
     """A read-only gateway stays so."""
-    resources = Resources(publisher=FakePublisher(), now=FakeNow(), then=FakeThen())
+    resources = make_resources()
 
     async with client_of(replace(resources, allow_requests=False)) as client:
         response = await client.post("/v1/orders", json=ORDER, headers=KEY)
@@ -433,7 +298,7 @@ async def test_fault_of_the_gateway_is_500_without_its_inside() -> None:
             message = "secret"
             raise RuntimeError(message)
 
-    resources = Resources(publisher=FakePublisher(), now=FakeNow(), then=BrokenThen())
+    resources = make_resources(BrokenThen())
 
     async with client_of(resources) as client:
         response = await client.get("/v1/runs")

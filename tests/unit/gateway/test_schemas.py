@@ -10,7 +10,7 @@ from tidegate_common.domain.enums import Liquidity, PriceSource, Side
 from tidegate_common.domain.ids import AccountId, DecisionId, FillId, OrderId
 from tidegate_common.events.execution import Fill
 from tidegate_gateway.history import DECISIONS, FILLS, PageQuery, page_sql, parse_cursor
-from tidegate_gateway.schemas import FillView, money_text, price_text
+from tidegate_gateway.schemas import FillView, millionths_text, money_text, price_text
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,16 @@ def test_texts_are_the_exact_numbers(value: int) -> None:
     """No float is on the way."""
     assert Decimal(price_text(value)) * 10_000 == value
     assert Decimal(money_text(value)) * 100 == value
+    assert Decimal(millionths_text(value)) * 1_000_000 == value
+
+
+@pytest.mark.parametrize(
+    ("number_e6", "text"),
+    [(400_000, "0.400000"), (-1, "-0.000001"), (0, "0.000000"), (10**18, "1000000000000.000000")],
+)
+def test_millionths_text_has_six_decimals(number_e6: int, text: str) -> None:
+    """Never an exponent: not every client reads one."""
+    assert millionths_text(number_e6) == text
 
 
 def test_fill_view_shows_every_fee() -> None:

@@ -11,6 +11,7 @@ from tidegate_common.market.sessions import NS_PER_SECOND, shanghai_ns
 from tidegate_ingest.engine.columns import RawBars, RawSnapshots, TextColumn
 
 TRADE_DATE = 20230201
+BAR_FIGURES = ("turn", "pe_ttm", "pb_mrq", "ps_ttm", "pcf_ttm")
 NINE_THIRTY_SECONDS = 34_200
 
 MakeSnapshots = Callable[..., RawSnapshots]
@@ -99,6 +100,7 @@ def make_bars() -> MakeBars:
             amount=_spread(numbers.get("amount", 10_000.0), count),
             is_st=np.full(count, is_st),
             is_suspended=np.array(np.broadcast_to(suspended, (count,))),
+            **{name: _spread(numbers.get(name, np.nan), count) for name in BAR_FIGURES},
             volume_shares_per_unit=1,
             amount_fen_per_unit=100,
         )

@@ -109,6 +109,23 @@ def test_synthetic_days_follow_one_another(days: list[Day]) -> None:
     assert [day.trade_date for day in days] == [20260302, 20260303]
 
 
+def test_synthetic_figures_stay_and_turnover_is_that_of_the_day_before(days: list[Day]) -> None:
+    """Fundamentals for strategies to rank; nothing of the day itself is known at its open."""
+    first, second = days[0].reference, days[1].reference
+    volume_shares = days[0].bars.volume_shares
+
+    assert np.isnan(first.turnover_rate).all()
+    is_traded = volume_shares > 0
+    expected = np.where(is_traded, volume_shares / first.float_shares, np.nan)
+    assert np.array_equal(second.turnover_rate, expected, equal_nan=True)
+    assert (first.float_shares >= 1e8).all()
+    for name in ("float_shares", "pe_ttm", "pb_mrq", "ps_ttm", "pcf_ttm"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+    assert (first.pb_mrq > 0).all()
+    assert (first.ps_ttm > 0).all()
+    assert ((first.pe_ttm > 0) == (first.pcf_ttm > 0)).all()
+
+
 def test_synthetic_date_after_friday_is_monday() -> None:
     """Weekends are left out."""
     assert [synthetic_date(number) for number in (4, 5, 10)] == [20260306, 20260309, 20260316]

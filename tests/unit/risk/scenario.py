@@ -38,8 +38,8 @@ from tidegate_common.events.run import (
     RunSpec,
     StrategySpec,
 )
-from tidegate_common.frames.frame import BeatStamp, Frame, FrameRows, ScoreBatch
-from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows
+from tidegate_common.frames.frame import BeatStamp, Frame, FrameRows, ScoreBatch, no_reasons
+from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows, unknown_figures
 from tidegate_common.market.board import board_of
 from tidegate_common.market.sessions import shanghai_ns
 from tidegate_risk.engine.engine import RiskEngine, RiskInputs, RiskOutput
@@ -100,6 +100,7 @@ def reference_rows(references: Sequence[Reference]) -> ReferenceRows:
         limit_down_e4=np.array([each.limit_down_e4 for each in sorted_], np.int64),
         open_e4=np.array([each.open_e4 for each in sorted_], np.int64),
         sector=np.array([each.sector for each in sorted_], np.object_),
+        **unknown_figures(len(sorted_)),
     )
 
 
@@ -140,7 +141,17 @@ def score_batch(stamp: BeatStamp, scores: Mapping[str, Mapping[int, int]]) -> Sc
         for instrument, score in sorted(scores[name].items())
     ]
     columns = np.array(triples, np.int64).reshape(-1, 3)
-    return ScoreBatch(stamp, 0, tuple(scores), columns[:, 0], columns[:, 1], columns[:, 2])
+    return ScoreBatch(
+        stamp=stamp,
+        shard=0,
+        strategies=tuple(scores),
+        is_ranked=(False,) * len(scores),
+        reason_names=((),) * len(scores),
+        strategy=columns[:, 0],
+        instrument=columns[:, 1],
+        score_e6=columns[:, 2],
+        reason_e6=no_reasons(len(columns)),
+    )
 
 
 def order_request(**changes: object) -> RequestEnvelope:

@@ -10,9 +10,10 @@ from tidegate_common.domain.ids import AccountId, RunId
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import AccountSpec, RunSpec, StrategySpec
 from tidegate_common.frames.checks import check_scores
-from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch, empty_rows
-from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
-from tidegate_signals.engine import SignalsEngine
+from tidegate_common.frames.frame import BeatStamp, Frame, empty_rows
+from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows, unknown_figures
+from tidegate_common.market.sessions import NS_PER_SECOND, SHANGHAI_OFFSET_SECONDS
+from tidegate_signals.engine import SignalsEngine, SignalsOutput
 
 MOUTAI, MIDEA = 1_600_519, 2_000_333
 CROSS = StrategySpec("cross", "ma_cross", {"fast": 1, "slow": 2, "full_scale_bps": 1_000})
@@ -48,6 +49,7 @@ def open_beat(prev_close_e4: dict[int, int]) -> Frame:
         limit_down_e4=zeros,
         open_e4=zeros,
         sector=np.array([""] * count, np.object_),
+        **unknown_figures(count),
     )
     return Frame(make_stamp(BeatKind.OPEN), 0, rows)
 
@@ -81,7 +83,7 @@ def tick_beat(
         instrument=np.array(list(sizes), np.int64),
         ts_event_ns=zeros,
         phase=np.full(count, phase, np.uint8),
-        last_e4=zeros,
+        last_e4=np.full(count, 100_000, np.int64),
         volume_shares=zeros,
         amount_fen=zeros,
         bid_price_e4=bid,
@@ -92,8 +94,22 @@ def tick_beat(
     return Frame(make_stamp(BeatKind.TICK), 0, rows)
 
 
-def as_dict(batch: ScoreBatch) -> dict[tuple[str, int], int]:
-    """Return the scores of a batch by strategy and instrument."""
+def traded(frame: Frame) -> Frame:
+    """Return a TICK beat of one instrument after 500 shares."""
+    assert isinstance(frame.rows, QuoteRows)
+    totals = {"volume_shares": np.array([500]), "amount_fen": np.array([5_000_000])}
+    return replace(frame, rows=replace(frame.rows, **totals))
+
+
+def after_open(seconds: int, frame: Frame) -> Frame:
+    """Return a frame of so long after 9:30."""
+    ts_event_ns = (34_200 + seconds - SHANGHAI_OFFSET_SECONDS) * NS_PER_SECOND
+    return replace(frame, stamp=replace(frame.stamp, ts_event_ns=ts_event_ns))
+
+
+def as_dict(output: SignalsOutput) -> dict[tuple[str, int], int]:
+    """Return the scores of a beat by strategy and instrument."""
+    batch = output.scores
     check_scores(batch)
     return {
         (batch.strategies[strategy], int(instrument)): int(score)
@@ -120,10 +136,10 @@ def test_scores_before_the_window_is_full_are_absent() -> None:
     """A cold indicator has no opinion, which is not the same as a neutral one."""
     engine = SignalsEngine(make_spec(CROSS))
 
-    batch = engine.on_beat(bar_beat({MOUTAI: 100_000}))
+    output = engine.on_beat(bar_beat({MOUTAI: 100_000}))
 
-    assert as_dict(batch) == {}
-    assert batch.strategies == ("cross",)
+    assert as_dict(output) == {}
+    assert output.scores.strategies == ("cross",)
 
 
 def test_bar_without_volume_holds_the_state_and_scores_nothing() -> None:
@@ -161,6 +177,27 @@ def test_close_beat_after_bars_of_the_day_is_not_counted_again() -> None:
     assert next_day == {("cross", MOUTAI): 0}
 
 
+def test_beat_that_completes_two_bars_of_a_period_scores_the_later_one() -> None:
+    """A beat between two minutes leaves its bar open, and a batch has one score an instrument."""
+    engine = SignalsEngine(make_spec(replace(CROSS, period="1m")))
+    engine.on_beat(open_beat({MOUTAI: 100_000, MIDEA: 50_000}))
+    beats = [
+        (60, {MOUTAI: 100_000, MIDEA: 50_000}),
+        (150, {MOUTAI: 101_000, MIDEA: 50_000}),
+        (240, {MOUTAI: 102_000}),
+    ]
+
+    outputs = [
+        engine.on_beat(after_open(seconds, bar_beat(close_e4, kind=BeatKind.BAR)))
+        for seconds, close_e4 in beats
+    ]
+
+    bars = outputs[-1].bars
+    assert bars is not None
+    assert bars.close_e4[bars.period_seconds == 60].tolist() == [101_000, 50_000, 102_000]
+    assert as_dict(outputs[-1]) == {("cross", MOUTAI): 49_261, ("cross", MIDEA): 0}
+
+
 def test_ex_rights_day_without_a_move_scores_neutral() -> None:
     """After a 2-for-1 split half the price is the same price."""
     engine = SignalsEngine(make_spec(CROSS))
@@ -182,6 +219,37 @@ def test_ex_rights_price_stated_twice_scales_once() -> None:
     scores = as_dict(engine.on_beat(bar_beat({MOUTAI: 50_000})))
 
     assert scores == {("cross", MOUTAI): 0}
+
+
+def test_close_that_was_lost_makes_no_ex_rights_day() -> None:
+    """A dead letter stands for an empty beat; the day's move was in the quotes all the same."""
+    engine = SignalsEngine(make_spec(replace(CROSS, period="beat")))
+    engine.on_beat(bar_beat({MOUTAI: 90_000}))
+    engine.on_beat(open_beat({MOUTAI: 90_000}))
+    engine.on_beat(traded(tick_beat({MOUTAI: (300, 100)})))
+    engine.on_beat(Frame(make_stamp(BeatKind.CLOSE), 0, empty_rows(BeatKind.CLOSE)))
+
+    engine.on_beat(open_beat({MOUTAI: 100_000}))
+    unmoved = as_dict(engine.on_beat(traded(tick_beat({MOUTAI: (300, 100)}))))
+    engine.on_beat(bar_beat({MOUTAI: 100_000}))
+    engine.on_beat(open_beat({MOUTAI: 50_000}))
+    halved = as_dict(engine.on_beat(traded(tick_beat({MOUTAI: (300, 100)}))))
+
+    assert unmoved == {("cross", MOUTAI): 0}
+    assert halved == {("cross", MOUTAI): 1_000_000}
+
+
+def test_ex_rights_day_of_a_suspended_stock_whose_close_was_lost_is_seen() -> None:
+    """The morning after states the lost close; what is stated later is measured against it."""
+    engine = SignalsEngine(make_spec(replace(CROSS, period="beat")))
+    engine.on_beat(open_beat({MOUTAI: 90_000}))
+    engine.on_beat(traded(tick_beat({MOUTAI: (300, 100)})))
+    engine.on_beat(open_beat({MOUTAI: 200_000}))
+
+    engine.on_beat(open_beat({MOUTAI: 100_000}))
+    scores = as_dict(engine.on_beat(traded(tick_beat({MOUTAI: (300, 100)}))))
+
+    assert scores == {("cross", MOUTAI): 1_000_000}
 
 
 def test_book_imbalance_is_the_mean_of_the_last_quotes() -> None:
@@ -285,13 +353,28 @@ def test_empty_frame_gives_a_batch_without_scores() -> None:
     """A shard speaks at every beat, even when it has nothing to say."""
     engine = SignalsEngine(make_spec(CROSS, IMBALANCE))
 
-    batches = [engine.on_beat(Frame(make_stamp(kind), 3, empty_rows(kind))) for kind in BeatKind]
+    outputs = [engine.on_beat(Frame(make_stamp(kind), 3, empty_rows(kind))) for kind in BeatKind]
+    batches = [output.scores for output in outputs]
 
     assert [len(batch) for batch in batches] == [0, 0, 0, 0]
     assert {batch.shard for batch in batches} == {3}
+    assert [output.bars for output in outputs] == [None] * 4
 
 
 def test_engine_of_two_strategies_of_one_name_is_refused() -> None:
     """A score must name its cause."""
     with pytest.raises(ConfigError, match="strategy names must be unique, cross is there twice"):
         SignalsEngine(make_spec(CROSS, replace(CROSS, kind="rsi_reversal", parameters={})))
+
+
+def test_quotes_that_no_strategy_reads_still_make_bars() -> None:
+    """Bars are published whatever is traded."""
+    engine = SignalsEngine(make_spec(CROSS))
+    engine.on_beat(open_beat({MOUTAI: 100_000}))
+    engine.on_beat(traded(tick_beat({MOUTAI: (300, 100)})))
+
+    bars = engine.on_beat(bar_beat({MOUTAI: 100_000})).bars
+
+    assert bars is not None
+    assert bars.period_seconds.tolist() == [60, 300, 900, 86_400]
+    assert bars.volume_shares.tolist() == [500, 500, 500, 100]

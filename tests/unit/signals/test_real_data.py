@@ -12,7 +12,7 @@ from tidegate_common.domain.ids import AccountId, RunId, parse_symbol
 from tidegate_common.domain.units import Int64Array
 from tidegate_common.events.run import AccountSpec, RunSpec, StrategySpec
 from tidegate_common.frames.frame import BeatStamp, Frame
-from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
+from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows, unknown_figures
 from tidegate_signals.engine import SignalsEngine
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -62,6 +62,7 @@ def beats_of(table: pd.DataFrame) -> list[Frame]:
             limit_down_e4=zeros,
             open_e4=zeros,
             sector=np.array([""] * len(group), np.object_),
+            **unknown_figures(len(group)),
         )
         close = group["close_e4"].to_numpy(np.int64)
         volume = group["volume"].to_numpy(np.int64)
@@ -86,7 +87,7 @@ def scores_by_day(frames: list[Frame], spec: RunSpec) -> dict[tuple[int, int], i
     return {
         (int(instrument), frame.stamp.trade_date): int(score)
         for frame in frames
-        for batch in [engine.on_beat(frame)]
+        for batch in [engine.on_beat(frame).scores]
         for instrument, score in zip(batch.instrument, batch.score_e6, strict=True)
     }
 
@@ -144,7 +145,7 @@ def test_book_imbalance_on_a_real_day_turns_a_few_times() -> None:
             instrument=one + 1_600_519,
             ts_event_ns=one,
             phase=np.array([Phase.CONTINUOUS if trading else Phase.OPEN_CALL], np.uint8),
-            last_e4=one,
+            last_e4=one + 18_000_000,
             volume_shares=one,
             amount_fen=one,
             bid_price_e4=bid[row : row + 1],
@@ -153,7 +154,7 @@ def test_book_imbalance_on_a_real_day_turns_a_few_times() -> None:
             ask_shares=ask[row : row + 1],
         )
         stamp = BeatStamp(RunId("run-1"), row, BeatKind.TICK, 20230201, 0)
-        scores.extend(engine.on_beat(Frame(stamp, 0, quotes)).score_e6.tolist())
+        scores.extend(engine.on_beat(Frame(stamp, 0, quotes)).scores.score_e6.tolist())
 
     strong = [score > 0 for score in scores if abs(score) >= 300_000]
     turns = sum(one != other for one, other in pairwise(strong))

@@ -64,6 +64,7 @@ def up(
     replay: opt.Replay = None,
     speed: opt.Speed = "max",
     days: opt.Days = 0,
+    warmup_days: opt.WarmupDays = 0,
     instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
     seed: opt.Seed = SEED_DEFAULT,
     strategy: opt.Strategy = None,
@@ -92,6 +93,7 @@ def up(
         accounts=accounts,
         seed=seed,
         days=days,
+        warmup_days=warmup_days,
         instruments=instruments,
         limits=limits,
         run_id=run_id,
@@ -130,6 +132,7 @@ def backtest(
     *,
     data: opt.Data = None,
     days: opt.Days = 0,
+    warmup_days: opt.WarmupDays = 0,
     instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
     seed: opt.Seed = SEED_DEFAULT,
     strategy: opt.Strategy = None,
@@ -151,6 +154,7 @@ def backtest(
         accounts=accounts,
         seed=seed,
         days=days,
+        warmup_days=warmup_days,
         instruments=instruments,
         limits=limits,
         run_id=run_id,
@@ -193,8 +197,19 @@ def verify(
 def bench(
     *,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="See --list.")] = None,
-    is_listing: Annotated[bool, typer.Option("--list", help="List the benches and exit.")] = False,
+    is_listing: Annotated[
+        bool,
+        typer.Option("--list", help="List the benches, or what the figures of NAME mean; exit."),
+    ] = False,
     repeats: Annotated[int, typer.Option("--repeats", min=0, help="0: the bench's own.")] = 0,
+    instruments: Annotated[
+        int,
+        typer.Option("--instruments", min=0, help="Of bench signals; 0: every A-share."),
+    ] = 0,
+    frames: Annotated[
+        int,
+        typer.Option("--frames", min=0, help="Beats that bench signals measures; 0: 300."),
+    ] = 0,
     data: opt.Data = None,
     days: opt.Days = 0,
     config_dir: opt.ConfigDir = None,
@@ -204,12 +219,23 @@ def bench(
     from tidegate_cli.bench import BENCHES, BenchOptions, find_bench, report_json, report_table
     from tidegate_cli.bench.frame import describe_machine
 
-    if is_listing or name is None:
+    if name is None:
         for each in BENCHES:
             typer.echo(f"{each.name:<10} {each.description}")
         return
+    if is_listing:
+        typer.echo(find_bench(name).details)
+        return
     machine = describe_machine()
-    options = BenchOptions(SystemClock(), repeats, tuple(data or ()), days, config_dir)
+    options = BenchOptions(
+        SystemClock(),
+        repeats,
+        tuple(data or ()),
+        days,
+        config_dir,
+        instrument_count=instruments,
+        frame_count=frames,
+    )
     report = find_bench(name).run(options)
     if as_json:
         print_json(report_json(report, machine))

@@ -10,6 +10,7 @@ from tidegate_common.events.execution import FillBatch
 from tidegate_common.events.message import DeadLetter
 from tidegate_common.events.orders import OrderBatch, RequestEnvelope
 from tidegate_common.events.portfolio import PortfolioBatch
+from tidegate_common.events.recommendations import RecommendationBatch
 from tidegate_common.events.risk import DecisionBatch, JournalEntry
 from tidegate_common.events.topics import TOPICS, Topic
 
@@ -20,15 +21,21 @@ _EVENTS: dict[str, type] = {
         FillBatch,
         DecisionBatch,
         PortfolioBatch,
+        RecommendationBatch,
         RequestEnvelope,
         JournalEntry,
         DeadLetter,
     )
 }
 # Arrow and binary payloads have no JSON schema; their layout is where the text says.
+_ARROW = (
+    "Arrow IPC stream of one record batch, whole numbers as uint32, int32 or int64; "
+    "columns in tidegate_common.frames."
+)
 _BINARY = {
-    "Frame": "Arrow IPC stream of one record batch; columns in tidegate_common.frames.rows.",
-    "ScoreBatch": "Arrow IPC stream of one record batch; columns in tidegate_common.frames.frame.",
+    "Frame": f"{_ARROW}rows.",
+    "ScoreBatch": f"{_ARROW}frame.",
+    "BarBatch": f"{_ARROW}bars.",
     "SnapshotChunk": "Part of a snapshot; format in tidegate_common.bus.snapshots.",
 }
 _HEADERS = {

@@ -6,6 +6,7 @@ from tidegate_common.clock import Clock
 from tidegate_common.events.outcome import RunSummary
 from tidegate_common.events.run import RunSpec
 from tidegate_ingest.adapters.feed import open_feed
+from tidegate_signals.adapters.plugins import load_kinds
 
 
 def backtest(spec: RunSpec, clock: Clock) -> RunSummary:
@@ -14,10 +15,10 @@ def backtest(spec: RunSpec, clock: Clock) -> RunSummary:
     Raises
     ------
     ConfigError
-        If a file of the spec cannot be read, or is not the one that was described.
+        If a file of the spec, a strategy's included, cannot be read or is not the one described.
     """
     feed = open_feed(spec)
     frames = feed.frames()
     started = clock.monotonic_seconds()
-    beats = run_loop(spec, frames)
+    beats = run_loop(spec, frames, kinds=load_kinds(spec.strategies))
     return summarise(spec, beats, lambda: clock.monotonic_seconds() - started)

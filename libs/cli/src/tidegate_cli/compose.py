@@ -40,6 +40,7 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 STRATEGY_OF_QUOTES: Final = "book_imbalance"
 STRATEGY_OF_BARS: Final = "ma_cross"
 
+_SYNTHETIC_DAYS: Final = 1
 _SEED_MAX: Final = 2**63 - 1
 _RUN_ID_HASH_DIGITS: Final = 4
 # The market's time, as everywhere in the platform; China has had no summer time since 1991.
@@ -53,6 +54,7 @@ class RunOptions:
     files : none stands for a synthetic market of `instruments`.
     cash : CNY per account, as text.
     days : at most so many trading days; 0 for all of the files, or one synthetic day.
+    warmup_days : of these, so many at the start are not traded.
     run_id : "" for one made of the clock and the spec.
     """
 
@@ -62,6 +64,7 @@ class RunOptions:
     accounts: int = 1
     seed: int = SEED_DEFAULT
     days: int = 0
+    warmup_days: int = 0
     instruments: int = INSTRUMENTS_DEFAULT
     limits: str = "default"
     run_id: str = ""
@@ -79,6 +82,7 @@ def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
     config_dir = find_config_dir(options.config_dir)
     _check_range("--seed", options.seed, 0, _SEED_MAX)
     _check_range("--days", options.days, 0, DAYS_MAX)
+    _check_warmup(options)
     limits = load_limits(options.limits, config_dir / "limits")
     feed = _feed(options)
     spec = RunSpec(
@@ -91,6 +95,7 @@ def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
         limits=limits.limits,
         commission=limits.commission,
         execution=limits.execution,
+        warmup_days=options.warmup_days,
     )
     return replace(spec, run_id=_run_id(options.run_id, spec, clock))
 
@@ -163,7 +168,7 @@ def _feed(options: RunOptions) -> FeedSpec:
         market = SyntheticSpec(
             seed=options.seed,
             instrument_count=options.instruments,
-            day_count=options.days or 1,
+            day_count=options.days or _SYNTHETIC_DAYS,
         )
         return FeedSpec(synthetic=market)
     # Absolute, so that every process of the stack and a later `verify` find them.
@@ -205,6 +210,17 @@ def _run_id(chosen: str, spec: RunSpec, clock: Clock) -> RunId:
     at = datetime.fromtimestamp(clock.now_ns() / 1e9, _SHANGHAI)
     digest = hashlib.sha256(encode_event(spec)).hexdigest()[:_RUN_ID_HASH_DIGITS]
     return RunId(f"{at:%Y%m%d-%H%M%S}-{digest}")
+
+
+def _check_warmup(options: RunOptions) -> None:
+    _check_range("--warmup-days", options.warmup_days, 0, DAYS_MAX)
+    # How many days files have is known when they are read; they may have fewer.
+    days = options.days if options.files else options.days or _SYNTHETIC_DAYS
+    if days and options.warmup_days >= days:
+        message = (
+            f"--warmup-days must be below the days of the run, {days}, was {options.warmup_days}"
+        )
+        raise ConfigError(message)
 
 
 def _check_range(option: str, value: int, least: int, greatest: int) -> None:

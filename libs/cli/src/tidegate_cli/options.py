@@ -36,6 +36,14 @@ Days = Annotated[
         rich_help_panel=FEED_PANEL,
     ),
 ]
+WarmupDays = Annotated[
+    int,
+    typer.Option(
+        "--warmup-days",
+        help="The first so many trading days only warm the indicators up.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
 Instruments = Annotated[
     int,
     typer.Option(
@@ -52,8 +60,9 @@ Strategy = Annotated[
     list[str] | None,
     typer.Option(
         "--strategy",
-        metavar="NAME…",
-        help="Strategies by name or .yaml file; default: book_imbalance, ma_cross for bars.",
+        metavar="STRATEGY…",
+        help="Names, .yaml files or path/to/file.py:Name; default: book_imbalance, ma_cross for "
+        "bars. See docs/strategies.md.",
         rich_help_panel=RUN_PANEL,
     ),
 ]

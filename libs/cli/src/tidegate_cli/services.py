@@ -11,6 +11,7 @@ from tidegate_cli.supervisor import Program
 
 INGEST: Final = "ingest"
 RECORDER: Final = "recorder"
+RECOMMENDATIONS: Final = "recommendations"
 GATEWAY: Final = "gateway"
 # Between the servers' usual ports and the range from which systems take the ports of outgoing
 # connections (32768 up): 600 stacks of up to 20 services, so that two do not meet.
@@ -105,6 +106,7 @@ def _services(plan: StackPlan) -> Iterator[tuple[str, str, dict[str, str]]]:
         yield f"execution-{shard}", "execution", {"SHARD": str(shard)}
     for partition in range(plan.topology.risk_partition_count):
         yield f"risk-{partition}", "risk", {"PARTITION": str(partition)}
+    yield RECOMMENDATIONS, "signals", {"ROLE": RECOMMENDATIONS}
     yield RECORDER, "recorder", {"LOG_NAME": plan.addresses.log_name}
     yield GATEWAY, "gateway", {"API_PORT": str(plan.gateway_port)}
 

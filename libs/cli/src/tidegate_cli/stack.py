@@ -25,6 +25,7 @@ from tidegate_cli.servers.ports import LOOPBACK
 from tidegate_cli.services import (
     GATEWAY,
     INGEST,
+    RECOMMENDATIONS,
     RECORDER,
     Addresses,
     PlannedService,
@@ -379,7 +380,8 @@ def _gateway_port(wanted: int | None) -> int:
 
 
 def _is_stage(service: PlannedService) -> bool:
-    return service.program.name not in {INGEST, RECORDER, GATEWAY}
+    """Tell whether a run waits for a service besides ingest and recorder."""
+    return service.program.name not in {INGEST, RECOMMENDATIONS, RECORDER, GATEWAY}
 
 
 def _urls(gateway_port: int) -> dict[str, str]:

@@ -43,4 +43,6 @@ def _describe(entry: ServiceEntry, status: Status | None) -> str:
 
 
 def _facts(status: Status) -> str:
+    if status.get("run", "") is None:
+        return "waits for a run"
     return ", ".join(f"{key} {value}" for key, value in status.items() if key != "stage")

@@ -27,6 +27,7 @@ from tidegate_recorder.queries import (
     portfolio_payloads,
     recorded_run,
 )
+from tidegate_signals.adapters.plugins import load_kinds
 
 LATEST: Final = "latest"
 NOTHING: Final = "nothing"
@@ -140,7 +141,7 @@ async def verify_run(pool: Pool, run_id: str) -> Verdict:
         {stream.name: stream.payloads(pool, run.run_id) for stream in _STREAMS},
     )
     try:
-        beats = run_loop(spec, feed.frames(), requests)
+        beats = run_loop(spec, feed.frames(), requests, kinds=load_kinds(spec.strategies))
         beat_count, difference = await _compare(comparison, beats)
     finally:
         for payloads in comparison.recorded.values():

@@ -13,7 +13,7 @@ from tidegate_common.bus.kafka import KafkaBus
 from tidegate_common.errors import ConfigError
 from tidegate_common.runtime.service import Service, run
 from tidegate_common.store.postgres import open_pool
-from tidegate_common.store.redis import PortfolioCache
+from tidegate_common.store.redis import PortfolioCache, RecommendationCache
 from tidegate_gateway.app import create_app
 from tidegate_gateway.history import History
 from tidegate_gateway.resources import Resources
@@ -46,14 +46,22 @@ async def serve(service: Service[GatewaySettings]) -> None:
         size_max=8,
         command_timeout_seconds=settings.read_timeout_seconds,
     )
-    cache = PortfolioCache(
-        settings.redis.url.get_secret_value(),
-        key_prefix=settings.redis.key_prefix,
-        get_timeout_seconds=settings.redis.timeout_seconds,
+    redis = settings.redis
+    address = redis.url.get_secret_value()
+    portfolios = PortfolioCache(
+        address,
+        key_prefix=redis.key_prefix,
+        get_timeout_seconds=redis.timeout_seconds,
+    )
+    recommendations = RecommendationCache(
+        address,
+        key_prefix=redis.key_prefix,
+        get_timeout_seconds=redis.timeout_seconds,
     )
     resources = Resources(
         publisher=bus,
-        now=cache,
+        now=portfolios,
+        recommendations=recommendations,
         then=History(pool, timeout_seconds=settings.read_timeout_seconds),
         risk_partition_count=settings.risk_partition_count,
         allow_requests=settings.allow_requests,
@@ -64,7 +72,8 @@ async def serve(service: Service[GatewaySettings]) -> None:
         await _answer(service, create_app(resources), listener)
     finally:
         service.health.is_ready = False
-        await cache.close()
+        await portfolios.close()
+        await recommendations.close()
         await pool.close()
         await bus.close()
         listener.close()

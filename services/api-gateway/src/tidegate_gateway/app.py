@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from tidegate_gateway.problems import MEDIA_TYPE, Problem, add_problem_handlers
 from tidegate_gateway.resources import Resources
-from tidegate_gateway.routes import health, portfolios, reads, requests
+from tidegate_gateway.routes import health, portfolios, reads, recommendations, requests
 
-_DESCRIPTION = """Portfolios, orders, fills and decisions of Tidegate runs.
+_DESCRIPTION = """Portfolios, recommendations, orders, fills and decisions of Tidegate runs.
 
 Money and prices are decimal strings in CNY; instruments are symbols such as 600519.SH. Errors are
 `application/problem+json` (RFC 9457). When a server behind the gateway is away, the answer is 503
@@ -36,7 +36,7 @@ def create_app(resources: Resources) -> FastAPI:
     )
     app.state.resources = resources
     add_problem_handlers(app)
-    for module in (portfolios, reads, requests):
+    for module in (portfolios, recommendations, reads, requests):
         app.include_router(module.router, responses=_PROBLEMS)
     app.include_router(health.router)
     app.middleware("http")(_Measure(resources.registry))

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
 from tidegate_common.events.message import Message
-from tidegate_common.store.redis import CachedPortfolio
+from tidegate_common.store.redis import CachedPortfolio, CachedRecommendations
 from tidegate_gateway.history import PageQuery
 from tidegate_gateway.schemas import (
     DecisionView,
@@ -38,6 +38,13 @@ class Now(Protocol):
 
     async def ping(self) -> None:
         """Raise if there is no answer."""
+
+
+class Recommendations(Protocol):
+    """The newest recommendations; `RecommendationCache` in production."""
+
+    async def get(self) -> CachedRecommendations | None:
+        """Return those of the newest run; TransientError when they are not to be had."""
 
 
 class Then(Protocol):
@@ -74,6 +81,7 @@ class Resources:
 
     publisher: Publisher
     now: Now
+    recommendations: Recommendations
     then: Then
     risk_partition_count: int = 1
     allow_requests: bool = True

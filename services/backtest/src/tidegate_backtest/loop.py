@@ -11,10 +11,12 @@ from tidegate_common.events.orders import CancelOrder, RequestEnvelope, SubmitOr
 from tidegate_common.events.portfolio import PortfolioState
 from tidegate_common.events.risk import Decision
 from tidegate_common.events.run import RunSpec
-from tidegate_common.frames.frame import BeatStamp, Frame
+from tidegate_common.frames.frame import BeatStamp, Frame, merge_scores
 from tidegate_execution.engine.engine import ExecutionEngine
 from tidegate_risk.engine.engine import RiskEngine, RiskInputs
 from tidegate_signals.engine.engine import SignalsEngine
+from tidegate_signals.engine.strategies.registry import STRATEGY_KINDS
+from tidegate_signals.engine.strategies.strategy import Strategy
 
 Requests = Mapping[int, tuple[RequestEnvelope, ...]]
 
@@ -38,6 +40,7 @@ def run_loop(
     spec: RunSpec,
     frames: Iterable[Frame],
     requests: Requests | None = None,
+    kinds: Mapping[str, type[Strategy]] = STRATEGY_KINDS,
 ) -> Iterator[BeatOutcome]:
     """Yield what each beat comes to.
 
@@ -45,17 +48,18 @@ def run_loop(
     ----------
     frames : whole-market frames in the order of their beats.
     requests : what a journal says enters at a beat, in that order; by default nothing.
+    kinds : strategy classes by kind, those of users included.
     """
     accounts: tuple[AccountId, ...] = tuple(sorted(each.account_id for each in spec.accounts))
     execution = ExecutionEngine(spec)
-    signals = SignalsEngine(spec)
+    signals = SignalsEngine(spec, kinds)
     risk = RiskEngine(spec, accounts)
     nothing_stale = np.zeros(0, np.int64)
     submits: tuple[SubmitOrder, ...] = ()
     cancels: tuple[CancelOrder, ...] = ()
     for frame in frames:
         report = execution.on_beat(frame, submits, cancels)
-        scores = signals.on_beat(frame)
+        scores = merge_scores([signals.on_beat(frame).scores])
         beat = frame.stamp.beat
         entering = requests.get(beat, ()) if requests else ()
         output = risk.on_beat(

@@ -8,6 +8,7 @@ from tidegate_common.bus.kafka import KafkaBus
 from tidegate_common.bus.snapshots import SnapshotStore
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.topics import FILLS, RISK_SNAPSHOTS
+from tidegate_common.frames.frame import BeatStamp
 from tidegate_common.runtime.service import Service, run
 from tidegate_common.runtime.stage import (
     StageHooks,
@@ -16,8 +17,8 @@ from tidegate_common.runtime.stage import (
     serve_stage,
 )
 from tidegate_common.runtime.system_clock import SystemClock
+from tidegate_common.store.cache_writer import CacheWriter
 from tidegate_common.store.redis import PortfolioCache
-from tidegate_risk.adapters.cache import CacheWriter
 from tidegate_risk.adapters.journal import JournalKeeper
 from tidegate_risk.settings import RiskSettings
 from tidegate_risk.shell import RiskProcessor
@@ -47,12 +48,11 @@ async def serve(service: Service[RiskSettings]) -> None:
     fold = JournalFold()
     core = StageCore(processor, fold, stripe_count=settings.stripe_count)
     keeper = JournalKeeper(bus, fold, settings.partition, SystemClock())
-    writer = CacheWriter(
-        cache,
-        processor.current_portfolios,
-        every_seconds=settings.cache_every_seconds,
-        clock=SystemClock(),
-    )
+
+    async def put(stamp: BeatStamp) -> bool:
+        return await cache.put(stamp.run_id, stamp.beat, processor.current_portfolios())
+
+    writer = CacheWriter(put, every_seconds=settings.cache_every_seconds, clock=SystemClock())
     runner = StageRunner(
         bus=bus,
         core=core,
@@ -67,7 +67,8 @@ async def serve(service: Service[RiskSettings]) -> None:
         caching = tasks.create_task(writer.run())
         await serve_stage(service, bus, runner, core)
         caching.cancel()
-    await writer.close()
+    await writer.flush()
+    await cache.close()
 
 
 def _hooks(

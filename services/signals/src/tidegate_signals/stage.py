@@ -1,4 +1,4 @@
-"""The signals stage of one shard: frames decoded, the engine stepped, scores encoded."""
+"""The signals stage of one shard: frames decoded, the engine stepped, scores and bars encoded."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,20 @@ from tidegate_common.engine import EngineState
 from tidegate_common.errors import ContractError, InvariantError
 from tidegate_common.events.message import Message, Origin
 from tidegate_common.events.run import RunSpec
-from tidegate_common.events.topics import SCORES, TICKS
-from tidegate_common.frames.codec import decode_frame, encode_scores
+from tidegate_common.events.topics import BARS, SCORES, TICKS
+from tidegate_common.frames.codec import decode_frame, encode_bars, encode_scores
 from tidegate_common.frames.frame import Frame, empty_rows
+from tidegate_signals.adapters.plugins import load_kinds
 from tidegate_signals.engine import SignalsEngine
 
 INGEST_PRODUCER = "ingest-0"
 
 
 class SignalsProcessor:
-    """The processor of one shard; one score batch leaves for every frame that comes."""
+    """The processor of one shard; one score batch leaves for every frame that comes.
+
+    Bars leave only in beats that complete some: nobody aligns by them.
+    """
 
     def __init__(self, shard: int) -> None:
         self.producer = f"signals-{shard}"
@@ -39,17 +43,20 @@ class SignalsProcessor:
 
     def start_run(self, spec: RunSpec) -> None:
         """Forget everything and begin a run."""
-        self._engine = SignalsEngine(spec)
+        self._engine = SignalsEngine(spec, load_kinds(spec.strategies))
 
     def on_beat(self, inputs: BeatInputs) -> Sequence[Message]:
-        """Return the one score batch of a beat; of an unusable frame, a batch without opinions."""
+        """Return the one score batch of a beat, and its bars; of an unusable frame, no opinions."""
         stamp = inputs.stamp
         (frame,) = inputs.payloads
         if not isinstance(frame, Frame):
             frame = Frame(stamp, self._shard, empty_rows(stamp.kind))
-        scores = self._running().on_beat(frame)
+        output = self._running().on_beat(frame)
         origin = Origin(stamp.run_id, stamp.beat, self.producer)
-        return (beat_message(SCORES, self._shard, origin, encode_scores(scores)),)
+        scores = beat_message(SCORES, self._shard, origin, encode_scores(output.scores))
+        if output.bars is None:
+            return (scores,)
+        return scores, beat_message(BARS, self._shard, origin, encode_bars(output.bars))
 
     def snapshot(self) -> EngineState:
         """Return the memory after the last beat."""
@@ -57,7 +64,7 @@ class SignalsProcessor:
 
     def restore(self, spec: RunSpec, state: EngineState) -> None:
         """Take up a run from a memory."""
-        self._engine = SignalsEngine(spec)
+        self._engine = SignalsEngine(spec, load_kinds(spec.strategies))
         self._engine.restore(state)
 
     def _running(self) -> SignalsEngine:

@@ -1,9 +1,12 @@
 """The frame of all benchmarks: repeats, medians, goals, and the machine they were measured on."""
 
+import gc
 import os
 import platform
 import statistics
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum, unique
 
@@ -51,11 +54,13 @@ class BenchReport:
     """What a bench found.
 
     ratios : figures that hold across machines: one thing against another in the same run.
+    notes : how it was measured, where the names do not say it.
     """
 
     bench: str
     results: tuple[Metric, ...]
     ratios: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def with_goal(metric: str, value: float, unit: str, *, goal: float, better: Better) -> Metric:
@@ -82,6 +87,24 @@ def median_ns(
     return statistics.median(times)
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep this thread on one core, where the system can, and the collector off, as timeit does."""
+    cores = os.sched_getaffinity(0) if sys.platform == "linux" else set()
+    was_collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    if cores:
+        os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        if cores:
+            os.sched_setaffinity(0, cores)
+        if was_collecting:
+            gc.enable()
+
+
 def describe_machine() -> Machine:
     """Return what this machine is."""
     return Machine(
@@ -95,13 +118,19 @@ def describe_machine() -> Machine:
 
 
 def report_json(report: BenchReport, machine: Machine) -> dict[str, object]:
-    """Return a report as JSON-ready values: bench, results, ratios, machine."""
+    """Return a report as JSON-ready values: bench, results, ratios, notes, machine."""
     return {**asdict(report), "machine": asdict(machine)}
 
 
 def report_table(report: BenchReport) -> Table:
     """Return a report as a table for people."""
-    table = Table(title=f"bench {report.bench}", title_justify="left")
+    notes = "\n".join(report.notes) or None
+    table = Table(
+        title=f"bench {report.bench}",
+        title_justify="left",
+        caption=notes,
+        caption_justify="left",
+    )
     for column in ("metric", "value", "unit", "goal", "met"):
         table.add_column(column, justify="left" if column in {"metric", "unit"} else "right")
     for each in report.results:

@@ -12,6 +12,8 @@ class BenchOptions:
 
     repeat_count : 0 for the bench's own number.
     files : input in place of the synthetic market, where a bench reads any.
+    instrument_count, frame_count : size of the market that is made, where a bench can make it of
+        any size; 0 for the bench's own.
     """
 
     clock: Clock
@@ -19,3 +21,5 @@ class BenchOptions:
     files: tuple[str, ...] = ()
     days: int = 0
     config_dir: Path | None = None
+    instrument_count: int = 0
+    frame_count: int = 0

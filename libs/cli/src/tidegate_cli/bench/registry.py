@@ -1,5 +1,7 @@
 """All benches by name."""
 
+import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +12,7 @@ from tidegate_cli.bench.lockstep import bench_lockstep
 from tidegate_cli.bench.loop import bench_loop
 from tidegate_cli.bench.options import BenchOptions
 from tidegate_cli.bench.rules import bench_rules
+from tidegate_cli.bench.signals import bench_signals
 from tidegate_common.errors import ConfigError
 
 __all__ = ["BENCHES", "Bench", "BenchOptions", "find_bench"]
@@ -23,10 +26,16 @@ class Bench:
     description: str
     run: Callable[[BenchOptions], BenchReport]
 
+    @property
+    def details(self) -> str:
+        """Return what its figures mean: the text at the top of its module."""
+        return inspect.getdoc(sys.modules[self.run.__module__]) or self.description
+
 
 BENCHES: Final = (
     Bench("codec", "encode and decode a frame, ns per row", bench_codec),
     Bench("rules", "the rule book for every A-share, us per day", bench_rules),
+    Bench("signals", "every A-share's indicators, beside TA-Lib and others, us", bench_signals),
     Bench("loop", "the backtester's loop, beats/s", bench_loop),
     Bench("lockstep", "the whole stack through the broker, beats/s", bench_lockstep),
 )

@@ -68,7 +68,11 @@ class Processor(Protocol):
         """Forget everything and begin a run."""
 
     def on_beat(self, inputs: BeatInputs) -> Sequence[Message]:
-        """Step the engine; return exactly one message an output partition, critical ones first."""
+        """Step the engine; return what it says, critical messages first.
+
+        Exactly one message an output partition that somebody aligns by; of other topics (bars,
+        recommendations) only what there is to say.
+        """
 
     def snapshot(self) -> EngineState:
         """Return the memory after the last beat."""

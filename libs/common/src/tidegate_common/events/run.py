@@ -25,11 +25,15 @@ class StrategySpec:
 
     name : unique in the run.
     kind : which strategy class, such as `ma_cross`.
+    period : of the bars on which it works, such as `1m`; "" for the class's usual one.
+    source_sha256 : of the user's file that holds the class; "" for one that is installed.
     """
 
     name: str
     kind: str
     parameters: dict[str, int] = field(default_factory=dict)
+    period: str = ""
+    source_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,11 @@ class FeedSpec:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """Everything that an outcome depends on, besides the input and the journal."""
+    """Everything that an outcome depends on, besides the input and the journal.
+
+    warmup_days : trading days at the run's start that feed the indicators but are not traded.
+    recommendations_max : instruments at the top, and as many at the bottom, of each strategy.
+    """
 
     run_id: RunId
     accounts: tuple[AccountSpec, ...]
@@ -153,3 +161,5 @@ class RunSpec:
     limits: RiskLimits = RiskLimits()
     commission: CommissionSpec = CommissionSpec()
     execution: ExecutionSpec = ExecutionSpec()
+    warmup_days: int = 0
+    recommendations_max: int = 10

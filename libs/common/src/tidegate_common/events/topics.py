@@ -57,6 +57,20 @@ SCORES = Topic(
     _ARROW,
     "One score batch a shard and beat, from signals.",
 )
+BARS = Topic(
+    "market.bars.v1",
+    PartitionedBy.SHARD,
+    "BarBatch",
+    _ARROW,
+    "The bars that ended in a beat, one batch a shard, from signals; none where no bar ended.",
+)
+RECOMMENDATIONS = Topic(
+    "signal.recommendations.v1",
+    PartitionedBy.ONE,
+    "RecommendationBatch",
+    _JSON,
+    "The best and the worst instruments of each strategy whose scores changed in a beat.",
+)
 ORDERS = Topic(
     "order.commands.v1",
     PartitionedBy.SHARD,
@@ -109,6 +123,14 @@ SIGNALS_SNAPSHOTS = Topic(
     "Memory of signals by shard.",
     is_compacted=True,
 )
+RECOMMENDATIONS_SNAPSHOTS = Topic(
+    "recommendations.snapshots.v1",
+    PartitionedBy.ONE,
+    "SnapshotChunk",
+    _BINARY,
+    "Memory of recommendations.",
+    is_compacted=True,
+)
 EXECUTION_SNAPSHOTS = Topic(
     "execution.snapshots.v1",
     PartitionedBy.SHARD,
@@ -129,6 +151,8 @@ RISK_SNAPSHOTS = Topic(
 TOPICS: tuple[Topic, ...] = (
     TICKS,
     SCORES,
+    BARS,
+    RECOMMENDATIONS,
     ORDERS,
     FILLS,
     DECISIONS,
@@ -136,6 +160,7 @@ TOPICS: tuple[Topic, ...] = (
     REQUESTS,
     JOURNAL,
     SIGNALS_SNAPSHOTS,
+    RECOMMENDATIONS_SNAPSHOTS,
     EXECUTION_SNAPSHOTS,
     RISK_SNAPSHOTS,
 )

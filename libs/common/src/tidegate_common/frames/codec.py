@@ -1,12 +1,7 @@
-"""Frames and score batches <-> Arrow IPC streams.
+"""Frames, score batches and bars <-> bytes; see `frames.ipc` for the format."""
 
-The value of a message is one IPC stream with one record batch. What is not a column travels as
-JSON in the schema's metadata under `tidegate`. Encoding is deterministic.
-"""
-
-import json
+from collections.abc import Iterable
 from dataclasses import fields
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,90 +9,95 @@ import pyarrow as pa
 from tidegate_common.domain.enums import BeatKind
 from tidegate_common.domain.ids import RunId, is_run_id
 from tidegate_common.errors import ContractError
-from tidegate_common.frames.checks import check_rows, check_scores
-from tidegate_common.frames.frame import ROWS_OF_KIND, BeatStamp, Frame, FrameRows, ScoreBatch
-from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows
+from tidegate_common.frames.bars import BarBatch
+from tidegate_common.frames.checks import check_bars, check_rows, check_scores
+from tidegate_common.frames.frame import (
+    REASONS_MAX,
+    ROWS_OF_KIND,
+    BeatStamp,
+    Frame,
+    FrameRows,
+    ScoreBatch,
+    no_reasons,
+)
+from tidegate_common.frames.ipc import (
+    SCHEMA_VERSION,
+    Column,
+    read_columns,
+    read_stream,
+    write_stream,
+)
+from tidegate_common.frames.rows import FIGURES, LEVELS, BarRows, QuoteRows, ReferenceRows
 
-SCHEMA_VERSION = 1
-
-_METADATA_KEY = b"tidegate"
-# Below this many rows the buffers are smaller than what a compressor adds.
-_COMPRESS_ROWS_MIN = 64
-_PLAIN = pa.ipc.IpcWriteOptions()
-_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
-
-# What pyarrow and json raise over bytes that are no such stream.
-_UNREADABLE = (pa.ArrowException, StopIteration, OSError, ValueError, KeyError, RecursionError)
 _INT64_END = 2**63
 
-_INT64 = pa.int64()
-_LEVELS = pa.list_(_INT64, LEVELS)
-_ARROW_TYPE = {
-    "board": pa.uint8(),
-    "limit_state": pa.uint8(),
-    "phase": pa.uint8(),
-    "is_st": pa.bool_(),
-    "is_suspended": pa.bool_(),
-    "sector": pa.string(),
+_WHOLE = Column()
+_SMALL = Column(pa.uint8())
+_FLAG = Column(pa.bool_())
+_LEVELS = Column(width=LEVELS)
+# Reasons and figures are younger than the rest: a stream without them knows none.
+_COLUMNS = {
+    "board": _SMALL,
+    "limit_state": _SMALL,
+    "phase": _SMALL,
+    "is_st": _FLAG,
+    "is_suspended": _FLAG,
+    "sector": Column(pa.string()),
     "bid_price_e4": _LEVELS,
     "bid_shares": _LEVELS,
     "ask_price_e4": _LEVELS,
     "ask_shares": _LEVELS,
+    "reason_e6": Column(width=REASONS_MAX, absent=no_reasons),
+    **dict.fromkeys(FIGURES, Column(pa.float64(), absent=lambda count: np.full(count, np.nan))),
 }
 
 
-def _schema(row_type: type[FrameRows]) -> pa.Schema:
-    return pa.schema(
-        [
-            pa.field(field.name, _ARROW_TYPE.get(field.name, _INT64), nullable=False)
-            for field in fields(row_type)
-        ],
-    )
+def _layout(names: Iterable[str]) -> dict[str, Column]:
+    return {name: _COLUMNS.get(name, _WHOLE) for name in names}
 
 
-_SCHEMAS: dict[type[FrameRows], pa.Schema] = {
-    row_type: _schema(row_type) for row_type in (ReferenceRows, QuoteRows, BarRows)
+_ROW_LAYOUTS: dict[type[FrameRows], dict[str, Column]] = {
+    row_type: _layout(field.name for field in fields(row_type))
+    for row_type in (ReferenceRows, QuoteRows, BarRows)
 }
-_SCORE_COLUMNS = ("strategy", "instrument", "score_e6")
-_SCORE_SCHEMA = pa.schema([pa.field(name, _INT64, nullable=False) for name in _SCORE_COLUMNS])
+_SCORE_LAYOUT = _layout(("strategy", "instrument", "score_e6", "reason_e6"))
+_BAR_LAYOUT = _layout(
+    field.name for field in fields(BarBatch) if field.name not in {"stamp", "shard"}
+)
 
 
 def encode_frame(frame: Frame) -> bytes:
     """Return a frame as an Arrow IPC stream."""
-    rows = frame.rows
-    schema = _SCHEMAS[type(rows)]
-    arrays = [_to_arrow(getattr(rows, field.name), field.type) for field in schema]
     about = _about(frame.stamp, frame.shard)
     if frame.run_spec:
         about["run_spec"] = frame.run_spec
-    return _write(schema, arrays, about, len(rows))
+    return write_stream(frame.rows, _ROW_LAYOUTS[type(frame.rows)], about)
 
 
 def decode_frame(data: bytes) -> Frame:
-    """Return the frame that an Arrow IPC stream holds.
-
-    The arrays share the message's memory and cannot be written.
+    """Return the frame that an Arrow IPC stream holds; its arrays cannot be written.
 
     Raises
     ------
     ContractError
         If the bytes are not such a stream, or a value is impossible.
     """
-    batch, about = _read(data)
+    batch, about = read_stream(data)
     stamp = _stamp(about)
     row_type = ROWS_OF_KIND[stamp.kind]
-    _check_schema(batch.schema, _SCHEMAS[row_type])
-    rows = row_type(*(_from_arrow(batch.column(field.name)) for field in fields(row_type)))
-    check_rows(rows)
+    columns = read_columns(batch, _ROW_LAYOUTS[row_type])
+    rows = row_type(**columns.arrays)
+    check_rows(rows, unsigned=columns.unsigned)
     return Frame(stamp, _whole(about, "shard"), rows, str(about.get("run_spec", "")))
 
 
 def encode_scores(batch: ScoreBatch) -> bytes:
     """Return a score batch as an Arrow IPC stream."""
     about = _about(batch.stamp, batch.shard)
-    about["strategies"] = list(batch.strategies)
-    arrays = [pa.array(getattr(batch, name), _INT64) for name in _SCORE_COLUMNS]
-    return _write(_SCORE_SCHEMA, arrays, about, len(batch))
+    about["strategies"] = batch.strategies
+    about["is_ranked"] = batch.is_ranked
+    about["reason_names"] = batch.reason_names
+    return write_stream(batch, _SCORE_LAYOUT, about)
 
 
 def decode_scores(data: bytes) -> ScoreBatch:
@@ -108,15 +108,37 @@ def decode_scores(data: bytes) -> ScoreBatch:
     ContractError
         If the bytes are not such a stream, or a value is impossible.
     """
-    table, about = _read(data)
-    _check_schema(table.schema, _SCORE_SCHEMA)
-    names = about.get("strategies")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        message = f"strategies must be a list of names, was {names!r}"
-        raise ContractError(message)
-    columns = (_from_arrow(table.column(name)) for name in _SCORE_COLUMNS)
-    batch = ScoreBatch(_stamp(about), _whole(about, "shard"), tuple(names), *columns)
+    table, about = read_stream(data)
+    strategies = _names(about.get("strategies"), "strategies")
+    batch = ScoreBatch(
+        stamp=_stamp(about),
+        shard=_whole(about, "shard"),
+        strategies=strategies,
+        is_ranked=_flags(about.get("is_ranked", [False] * len(strategies))),
+        reason_names=_reason_names(about.get("reason_names", [[]] * len(strategies))),
+        **read_columns(table, _SCORE_LAYOUT).arrays,
+    )
     check_scores(batch)
+    return batch
+
+
+def encode_bars(batch: BarBatch) -> bytes:
+    """Return the bars of a beat as an Arrow IPC stream."""
+    return write_stream(batch, _BAR_LAYOUT, _about(batch.stamp, batch.shard))
+
+
+def decode_bars(data: bytes) -> BarBatch:
+    """Return the bars that an Arrow IPC stream holds.
+
+    Raises
+    ------
+    ContractError
+        If the bytes are not such a stream, or a value is impossible.
+    """
+    table, about = read_stream(data)
+    columns = read_columns(table, _BAR_LAYOUT)
+    batch = BarBatch(_stamp(about), _whole(about, "shard"), **columns.arrays)
+    check_bars(batch)
     return batch
 
 
@@ -133,68 +155,25 @@ def _about(stamp: BeatStamp, shard: int) -> dict[str, object]:
     }
 
 
-def _write(
-    schema: pa.Schema,
-    arrays: list[pa.Array],
-    about: dict[str, object],
-    row_count: int,
-) -> bytes:
-    text = json.dumps(about, separators=(",", ":"), ensure_ascii=False)
-    schema = schema.with_metadata({_METADATA_KEY: text.encode()})
-    batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
-    sink = pa.BufferOutputStream()
-    options = _COMPRESSED if row_count >= _COMPRESS_ROWS_MIN else _PLAIN
-    with pa.ipc.new_stream(sink, schema, options=options) as writer:
-        writer.write_batch(batch)
-    return cast("bytes", sink.getvalue().to_pybytes())
-
-
-def _read(data: bytes) -> tuple[pa.RecordBatch, dict[str, object]]:
-    try:
-        with pa.ipc.open_stream(data) as reader:
-            batch = reader.read_next_batch()
-            batch.validate(full=True)
-        about = json.loads((batch.schema.metadata or {})[_METADATA_KEY])
-    except _UNREADABLE as error:
-        message = f"expected an Arrow IPC stream with tidegate metadata, found: {error!r}"[:300]
-        raise ContractError(message) from error
-    if not isinstance(about, dict) or about.get("schema_version") != SCHEMA_VERSION:
-        found = about.get("schema_version") if isinstance(about, dict) else about
-        message = f"schema_version must be {SCHEMA_VERSION}, was {found!r}"
+def _names(found: object, what: str) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        message = f"{what} must be a list of names, was {found!r:.80}"
         raise ContractError(message)
-    return batch, about
+    return tuple(found)
 
 
-def _check_schema(found: pa.Schema, expected: pa.Schema) -> None:
-    for field in expected:
-        index = found.get_field_index(field.name)
-        if index < 0 or found.field(index).type != field.type:
-            was = "missing" if index < 0 else str(found.field(index).type)
-            message = f"column {field.name} must be {field.type}, was {was}"
-            raise ContractError(message)
-        # Nulls would come out of numpy as zeros or as floats.
-        if found.field(index).nullable:
-            message = f"column {field.name} must not be nullable"
-            raise ContractError(message)
-
-
-def _to_arrow(array: np.ndarray, arrow_type: pa.DataType) -> pa.Array:
-    if arrow_type == _LEVELS:
-        flat = pa.array(np.ascontiguousarray(array).reshape(-1), _INT64)
-        return pa.FixedSizeListArray.from_arrays(flat, type=_LEVELS)
-    return pa.array(array, arrow_type)
-
-
-def _from_arrow(column: pa.Array) -> np.ndarray:
-    values = column.flatten() if column.type == _LEVELS else column
-    if column.null_count or values.null_count:
-        message = f"a column of {column.type} holds nulls, expected none"
+def _flags(found: object) -> tuple[bool, ...]:
+    if not isinstance(found, list) or not all(isinstance(flag, bool) for flag in found):
+        message = f"is_ranked must be a list of booleans, was {found!r:.80}"
         raise ContractError(message)
-    if column.type == _LEVELS:
-        return cast("np.ndarray", values.to_numpy().reshape(-1, LEVELS))
-    if pa.types.is_string(column.type):
-        return np.array(column.to_pylist(), dtype=np.object_)
-    return cast("np.ndarray", column.to_numpy(zero_copy_only=not pa.types.is_boolean(column.type)))
+    return tuple(found)
+
+
+def _reason_names(found: object) -> tuple[tuple[str, ...], ...]:
+    if not isinstance(found, list):
+        message = f"reason_names must be a list of lists of names, was {found!r:.80}"
+        raise ContractError(message)
+    return tuple(_names(names, "names of a strategy's reasons") for names in found)
 
 
 def _stamp(about: dict[str, object]) -> BeatStamp:

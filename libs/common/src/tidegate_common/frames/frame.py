@@ -9,8 +9,13 @@ from numpy.typing import NDArray
 
 from tidegate_common.domain.enums import BeatKind
 from tidegate_common.domain.ids import RunId
-from tidegate_common.domain.units import Int64Array
-from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
+from tidegate_common.domain.units import SCORE_SCALE, Int64Array
+from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows, unknown_figures
+
+# A score has room for so many reasons.
+REASONS_MAX = 4
+# Stands for a reason without a value; no number of an engine is so small.
+NO_REASON = -(2**63)
 
 FrameRows = ReferenceRows | QuoteRows | BarRows
 
@@ -58,17 +63,24 @@ class Frame:
 class ScoreBatch:
     """Scores of every strategy for the instruments of one shard in one beat.
 
-    strategies : names; `strategy` indexes this tuple.
+    strategies : names; `strategy` indexes this tuple, as it does the next two.
+    is_ranked : whether a strategy's scores are raw numbers, which `merge_scores` makes ranks.
+    reason_names : names of a strategy's reasons, at most `REASONS_MAX`.
     strategy, instrument, score_e6 : (n,) int64, sorted by (strategy, instrument). A pair that
         is absent means "no opinion this beat". Scores are millionths, positive to buy.
+    reason_e6 : (n, REASONS_MAX) int64, the values of the reasons in millionths, `NO_REASON`
+        where one is unknown or has no name.
     """
 
     stamp: BeatStamp
     shard: int
     strategies: tuple[str, ...]
+    is_ranked: tuple[bool, ...]
+    reason_names: tuple[tuple[str, ...], ...]
     strategy: Int64Array
     instrument: Int64Array
     score_e6: Int64Array
+    reason_e6: Int64Array
 
     def __len__(self) -> int:
         """Return the number of scores."""
@@ -91,19 +103,54 @@ def merge_frames(frames: list[Frame]) -> Frame:
 
 
 def merge_scores(batches: list[ScoreBatch]) -> ScoreBatch:
-    """Return the score batches of one beat as one, sorted by (strategy, instrument)."""
+    """Return the score batches of one beat as one, sorted by (strategy, instrument), ranked.
+
+    The scores of a ranked strategy become ranks over the instruments of all shards, see
+    `ranks_e6`, and `is_ranked` becomes False: to merge twice changes nothing.
+
+    Parameters
+    ----------
+    batches : one batch a shard, all of the same beat; at least one. They name the same
+        strategies, or none where a shard has nothing to say.
+    """
     if len(batches) == 1:
-        return batches[0]
+        return _rank(batches[0])
     strategy = np.concatenate([batch.strategy for batch in batches])
     instrument = np.concatenate([batch.instrument for batch in batches])
     order = np.lexsort((instrument, strategy))
-    return replace(
-        batches[0],
+    joined = replace(
+        max(batches, key=lambda batch: len(batch.strategies)),
         shard=0,
         strategy=strategy[order],
         instrument=instrument[order],
         score_e6=np.concatenate([batch.score_e6 for batch in batches])[order],
+        reason_e6=np.concatenate([batch.reason_e6 for batch in batches])[order],
     )
+    return _rank(joined)
+
+
+def ranks_e6(scores: Int64Array) -> Int64Array:
+    """Return the place of each score among all: -1,000,000 for the lowest, 1,000,000 the highest.
+
+    Equal scores share the mean of their places. A score that is alone is at 0.
+
+    Parameters
+    ----------
+    scores : (n,) int64.
+
+    Returns
+    -------
+    (n,) int64, millionths of `2 * place / (n - 1) - 1`, rounded half to even, without floats: the
+    last bit of a processor decides nothing.
+    """
+    steps = max(len(scores) - 1, 1)
+    _, group, sizes = np.unique(scores, return_inverse=True, return_counts=True)
+    # First and last place of a group, added; twice its mean place.
+    twice_place = (2 * np.cumsum(sizes) - sizes - 1)[group]
+    whole, rest = np.divmod((twice_place - (len(scores) - 1)) * SCORE_SCALE, steps)
+    is_up = (2 * rest > steps) | ((2 * rest == steps) & (whole % 2 == 1))
+    ranks: Int64Array = whole + is_up
+    return ranks
 
 
 def split_frame(frame: Frame, shard: NDArray[np.int64], shard_count: int) -> list[Frame]:
@@ -136,7 +183,33 @@ def empty_rows(kind: BeatKind) -> FrameRows:
 def empty_scores(stamp: BeatStamp, shard: int) -> ScoreBatch:
     """Return a score batch without opinions."""
     zeros = np.zeros(0, np.int64)
-    return ScoreBatch(stamp, shard, (), zeros, zeros, zeros)
+    return ScoreBatch(
+        stamp=stamp,
+        shard=shard,
+        strategies=(),
+        is_ranked=(),
+        reason_names=(),
+        strategy=zeros,
+        instrument=zeros,
+        score_e6=zeros,
+        reason_e6=no_reasons(0),
+    )
+
+
+def no_reasons(count: int) -> Int64Array:
+    """Return the reasons of scores that have none, (count, REASONS_MAX) int64."""
+    return np.full((count, REASONS_MAX), NO_REASON, np.int64)
+
+
+def _rank(batch: ScoreBatch) -> ScoreBatch:
+    if not any(batch.is_ranked):
+        return batch
+    score_e6 = batch.score_e6.copy()
+    edges = np.searchsorted(batch.strategy, np.arange(len(batch.strategies) + 1)).tolist()
+    for is_ranked, start, stop in zip(batch.is_ranked, edges[:-1], edges[1:], strict=True):
+        if is_ranked:
+            score_e6[start:stop] = ranks_e6(score_e6[start:stop])
+    return replace(batch, score_e6=score_e6, is_ranked=(False,) * len(batch.is_ranked))
 
 
 def _empty_reference() -> ReferenceRows:
@@ -153,6 +226,7 @@ def _empty_reference() -> ReferenceRows:
         limit_down_e4=zeros,
         open_e4=zeros,
         sector=np.zeros(0, np.object_),
+        **unknown_figures(0),
     )
 
 

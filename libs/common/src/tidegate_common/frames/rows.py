@@ -11,9 +11,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate_common.domain.units import Int64Array
+from tidegate_common.domain.units import Float64Array, Int64Array
 
 LEVELS = 5
+FIGURES = ("float_shares", "pe_ttm", "pb_mrq", "ps_ttm", "pcf_ttm", "turnover_rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,12 @@ class ReferenceRows(Rows):
     limit_up_e4, limit_down_e4 : (n,) int64, 0 unless limit_state is LIMITED.
     open_e4 : (n,) int64, the day's opening price in a daily-bar run, else 0.
     sector : (n,) str objects, "" when unknown.
+    float_shares : (n,) float64, shares that can be traded; NaN, as below, when unknown.
+    pe_ttm, pb_mrq, ps_ttm, pcf_ttm : (n,) float64, price by earnings, sales and cash flow of the
+        last four quarters, and by the last book value; negative where those are.
+    turnover_rate : (n,) float64, traded volume by float_shares, of the day before.
+
+    Figures are those that were known when the day began, never of the day itself.
     """
 
     board: NDArray[np.uint8]
@@ -70,6 +77,12 @@ class ReferenceRows(Rows):
     limit_down_e4: Int64Array
     open_e4: Int64Array
     sector: NDArray[np.object_]
+    float_shares: Float64Array
+    pe_ttm: Float64Array
+    pb_mrq: Float64Array
+    ps_ttm: Float64Array
+    pcf_ttm: Float64Array
+    turnover_rate: Float64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +122,8 @@ class BarRows(Rows):
     close_e4: Int64Array
     volume_shares: Int64Array
     amount_fen: Int64Array
+
+
+def unknown_figures(count: int) -> dict[str, Float64Array]:
+    """Return the `FIGURES` of reference rows of which none is known, (count,) float64 each."""
+    return {name: np.full(count, np.nan) for name in FIGURES}

@@ -1,16 +1,18 @@
-"""Redis (or Valkey): the portfolios of now, a cache that may vanish at any time.
+"""Redis (or Valkey): portfolios and recommendations of now, a cache that may vanish at any time.
 
 Nothing waits for it and nothing fails with it: a write that does not come through in its time is
 given up, and after a few of them the cache is left alone for a moment (circuit breaker).
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -18,6 +20,7 @@ from redis.exceptions import RedisError
 from tidegate_common.codec import decode_event, encode_event
 from tidegate_common.errors import ConfigError, TransientError
 from tidegate_common.events.portfolio import PortfolioState
+from tidegate_common.events.recommendations import StrategyRecommendations
 
 Answer = TypeVar("Answer")
 
@@ -29,7 +32,7 @@ OPEN_SECONDS = 1.0
 
 # A run that was replaced may not come back; so many are remembered, newest first.
 _PAST_RUNS_MAX = 32
-# KEYS: the account. ARGV: run, beat, JSON, how many past runs to remember.
+# KEYS: what is stamped. ARGV: run, beat, JSON, how many past runs to remember.
 # Within a run only a later beat is taken. Another run is taken unless it was replaced before.
 _PUT = """
 local run, beat, past = unpack(redis.call('HMGET', KEYS[1], 'run', 'beat', 'past'))
@@ -44,7 +47,7 @@ elseif run then
     end
     past = ',' .. table.concat(kept, ',') .. ','
 end
-redis.call('HSET', KEYS[1], 'run', ARGV[1], 'beat', ARGV[2], 'portfolio', ARGV[3], 'past', past)
+redis.call('HSET', KEYS[1], 'run', ARGV[1], 'beat', ARGV[2], 'value', ARGV[3], 'past', past)
 return 1
 """
 
@@ -56,6 +59,31 @@ class CachedPortfolio:
     run_id: str
     beat: int
     portfolio: PortfolioState
+
+
+@dataclass(frozen=True, slots=True)
+class CachedRecommendations:
+    """Recommendations of a run.
+
+    beat : up to which they are the newest.
+    strategies : all of the run, in its order, also those that have no recommendations yet.
+    recommendations : those that there are, in the same order.
+    """
+
+    run_id: str
+    beat: int
+    strategies: tuple[str, ...]
+    recommendations: tuple[StrategyRecommendations, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamped:
+    """The JSON under a key, and the run and beat that it is of."""
+
+    key: str
+    run_id: str
+    beat: int
+    text: str
 
 
 class CircuitBreaker:
@@ -93,11 +121,11 @@ class CircuitBreaker:
         self._closed_again_at = self._seconds() + self._open_seconds
 
 
-class PortfolioCache:
-    """The last portfolio of every account, in Redis.
+class StampedCache:
+    """Values in Redis that are stamped with run and beat.
 
-    Stamped with run and beat. Within a run it never moves backwards; a new run replaces the one
-    before it, and a run that was replaced does not come back (a zombie of yesterday).
+    Within a run a value never moves backwards; a new run replaces the one before it, and a run
+    that was replaced does not come back (a zombie of yesterday).
 
     failure_count, skipped_count : puts that did not come through, and that were not tried.
     """
@@ -131,26 +159,93 @@ class PortfolioCache:
         self.failure_count = 0
         self.skipped_count = 0
 
-    async def put(self, run_id: str, beat: int, portfolios: Sequence[PortfolioState]) -> bool:
-        """Store portfolios as of a beat; tell whether Redis has them or newer ones.
+    async def ping(self) -> None:
+        """Raise TransientError if Redis does not answer in time."""
+        await self._ask(self._redis.ping())
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._redis.aclose()
+
+    async def _put(
+        self,
+        values: Sequence[_Stamped],
+        also: Callable[[Pipeline], object] | None = None,
+    ) -> bool:
+        """Store values, unless there are newer ones; tell whether Redis has them or newer ones.
 
         Never raises and never waits longer than its timeout.
+
+        Parameters
+        ----------
+        also : what else to write in the same round trip.
         """
         breaker = self._breaker_of_loop()
-        if not portfolios:
-            return True
         if breaker.is_open:
             self.skipped_count += 1
             return False
         try:
             async with asyncio.timeout(self._put_timeout_seconds):
-                await self._put(run_id, beat, portfolios)
+                await self._write(values, also)
         except (RedisError, OSError, TimeoutError):
             breaker.failed()
             self.failure_count += 1
             return False
         breaker.succeeded()
         return True
+
+    async def _write(
+        self,
+        values: Sequence[_Stamped],
+        also: Callable[[Pipeline], object] | None,
+    ) -> None:
+        # No transaction: each value is stamped for itself, and in a cluster they are apart.
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for one in values:
+                stamp = (one.run_id, str(one.beat))
+                pipeline.eval(_PUT, 1, one.key, *stamp, one.text, str(_PAST_RUNS_MAX))
+            if also:
+                also(pipeline)
+            await pipeline.execute()
+
+    async def _get(self, *keys: str) -> list[_Stamped | None]:
+        """Return what is under some keys, in one round trip."""
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.hmget(key, ["run", "beat", "value"])
+            answers = await self._ask(pipeline.execute())
+        return [
+            None if None in answer else _Stamped(key, str(answer[0]), int(answer[1]), answer[2])
+            for key, answer in zip(keys, answers, strict=True)
+        ]
+
+    async def _ask(self, answer: Awaitable[Answer]) -> Answer:
+        with _errors_translated():
+            async with asyncio.timeout(self._get_timeout_seconds):
+                return await answer
+
+    def _breaker_of_loop(self) -> CircuitBreaker:
+        if self._breaker is None:
+            self._breaker = CircuitBreaker(asyncio.get_running_loop().time)
+        return self._breaker
+
+
+class PortfolioCache(StampedCache):
+    """The last portfolio of every account."""
+
+    async def put(self, run_id: str, beat: int, portfolios: Sequence[PortfolioState]) -> bool:
+        """Store portfolios as of a beat; tell whether Redis has them or newer ones.
+
+        Never raises and never waits longer than its timeout.
+        """
+        if not portfolios:
+            return True
+        names = [one.account_id for one in portfolios]
+        values = [
+            _Stamped(self._key(one.account_id), run_id, beat, encode_event(one).decode())
+            for one in portfolios
+        ]
+        return await self._put(values, lambda added: added.sadd(self._accounts_key(), *names))
 
     async def get(self, account_id: str) -> CachedPortfolio | None:
         """Return an account's portfolio, None if there is none.
@@ -160,11 +255,11 @@ class PortfolioCache:
         TransientError
             If Redis does not answer in time.
         """
-        asked = self._redis.hmget(self._key(account_id), ["run", "beat", "portfolio"])
-        run_id, beat, text = await self._ask(asked)
-        if run_id is None or beat is None or text is None:
+        (found,) = await self._get(self._key(account_id))
+        if found is None:
             return None
-        return CachedPortfolio(str(run_id), int(beat), decode_event(PortfolioState, text))
+        portfolio = decode_event(PortfolioState, found.text)
+        return CachedPortfolio(found.run_id, found.beat, portfolio)
 
     async def accounts(self) -> list[str]:
         """Return the accounts that have a portfolio, sorted.
@@ -177,39 +272,62 @@ class PortfolioCache:
         names = await self._ask(self._redis.smembers(self._accounts_key()))
         return sorted(str(name) for name in names)
 
-    async def ping(self) -> None:
-        """Raise TransientError if Redis does not answer in time."""
-        await self._ask(self._redis.ping())
-
-    async def close(self) -> None:
-        """Let go of all connections."""
-        await self._redis.aclose()
-
-    async def _put(self, run_id: str, beat: int, portfolios: Sequence[PortfolioState]) -> None:
-        # No transaction: each account is stamped for itself, and in a cluster they are apart.
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for portfolio in portfolios:
-                text = encode_event(portfolio).decode()
-                key = self._key(portfolio.account_id)
-                pipeline.eval(_PUT, 1, key, run_id, str(beat), text, str(_PAST_RUNS_MAX))
-            pipeline.sadd(self._accounts_key(), *(one.account_id for one in portfolios))
-            await pipeline.execute()
-
-    async def _ask(self, answer: Awaitable[Answer]) -> Answer:
-        with _errors_translated():
-            async with asyncio.timeout(self._get_timeout_seconds):
-                return await answer
-
-    def _breaker_of_loop(self) -> CircuitBreaker:
-        if self._breaker is None:
-            self._breaker = CircuitBreaker(asyncio.get_running_loop().time)
-        return self._breaker
-
     def _key(self, account_id: str) -> str:
         return f"{self._prefix}portfolio:{account_id}"
 
     def _accounts_key(self) -> str:
         return f"{self._prefix}accounts"
+
+
+class RecommendationCache(StampedCache):
+    """The last recommendations of every strategy of the newest run.
+
+    One key says which run is the newest and what strategies it has; one key a strategy holds its
+    recommendations, which count if they are of that run.
+    """
+
+    async def put(self, newest: CachedRecommendations) -> bool:
+        """Store the recommendations of a run; tell whether Redis has them or newer ones.
+
+        Never raises and never waits longer than its timeout.
+        """
+        names = json.dumps(newest.strategies)
+        values = [
+            _Stamped(self._key(one.strategy), newest.run_id, one.beat, encode_event(one).decode())
+            for one in newest.recommendations
+        ]
+        run = _Stamped(self._run_key(), newest.run_id, newest.beat, names)
+        return await self._put([run, *values])
+
+    async def get(self) -> CachedRecommendations | None:
+        """Return the recommendations of the newest run, None if there is none.
+
+        Raises
+        ------
+        TransientError
+            If Redis does not answer in time.
+        """
+        (run,) = await self._get(self._run_key())
+        if run is None:
+            return None
+        strategies = tuple(str(name) for name in json.loads(run.text))
+        found = await self._get(*map(self._key, strategies))
+        return CachedRecommendations(
+            run_id=run.run_id,
+            beat=run.beat,
+            strategies=strategies,
+            recommendations=tuple(
+                decode_event(StrategyRecommendations, one.text)
+                for one in found
+                if one is not None and one.run_id == run.run_id
+            ),
+        )
+
+    def _key(self, strategy: str) -> str:
+        return f"{self._prefix}recommendations:{strategy}"
+
+    def _run_key(self) -> str:
+        return f"{self._prefix}recommendations"
 
 
 @contextmanager

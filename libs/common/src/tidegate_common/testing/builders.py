@@ -1,7 +1,7 @@
 """Messages, rows and runs with defaults: a test says only what it is about."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import assert_never
 
 import numpy as np
@@ -15,12 +15,14 @@ from tidegate_common.events.orders import OrderRequest, RequestEnvelope
 from tidegate_common.events.risk import JournalEntry
 from tidegate_common.events.run import AccountSpec, RunSpec, StrategySpec
 from tidegate_common.events.topics import Topic
+from tidegate_common.frames.bars import BarBatch
 from tidegate_common.frames.frame import (
     BeatStamp,
     Frame,
     FrameRows,
     ScoreBatch,
     empty_rows,
+    no_reasons,
 )
 from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows
 
@@ -91,6 +93,7 @@ def make_rows(kind: BeatKind, row_count: int = 3) -> FrameRows:
 def make_reference_rows(row_count: int = 3) -> ReferenceRows:
     """Return reference data of the instruments 1600000, 1600001, ..."""
     number = np.arange(row_count, dtype=np.int64)
+    figure = number.astype(np.float64)
     sectors = np.array([f"行业 {index}" for index in range(row_count)], dtype=np.object_)
     return ReferenceRows(
         instrument=1_600_000 + number,
@@ -103,6 +106,12 @@ def make_reference_rows(row_count: int = 3) -> ReferenceRows:
         limit_down_e4=90_000 + number,
         open_e4=101_000 + number,
         sector=sectors,
+        float_shares=1e9 + figure,
+        pe_ttm=10.5 + figure,
+        pb_mrq=1.5 + figure,
+        ps_ttm=2.5 - 2.0 * figure,
+        pcf_ttm=np.where(number % 2 == 0, np.nan, 7.5),
+        turnover_rate=figure / 1_000,
     )
 
 
@@ -141,13 +150,31 @@ def make_bar_rows(row_count: int = 3) -> BarRows:
 def make_scores(beat: int = 0, *, shard: int = 0, row_count: int = 3) -> ScoreBatch:
     """Return scores of two strategies for the instruments 1600000, 1600001, ..."""
     number = np.arange(row_count, dtype=np.int64)
+    score_e6 = 10_000 * number % 1_000_000
+    reasons = no_reasons(row_count)
+    reasons[:, :2] = np.column_stack((1_000_000 + number, 2_000_000 - number))
     return ScoreBatch(
         stamp=make_stamp(beat),
         shard=shard,
         strategies=("imbalance", "cross"),
+        is_ranked=(False, False),
+        reason_names=((), ("fast", "slow")),
         strategy=np.repeat(np.arange(2, dtype=np.int64), row_count),
         instrument=np.tile(1_600_000 + number, 2),
-        score_e6=np.concatenate([100_000 * number, -100_000 * number]),
+        score_e6=np.concatenate([score_e6, -score_e6]),
+        reason_e6=np.concatenate([no_reasons(row_count), reasons]),
+    )
+
+
+def make_bar_batch(beat: int = 0, *, shard: int = 0, row_count: int = 3) -> BarBatch:
+    """Return one-minute and five-minute bars of the instruments 1600000, 1600001, ..."""
+    bars = make_bar_rows(row_count)
+    return BarBatch(
+        stamp=make_stamp(beat),
+        shard=shard,
+        period_seconds=np.repeat(np.array([60, 300], np.int64), row_count),
+        ts_end_ns=np.full(2 * row_count, MARKET_OPEN_NS),
+        **{field.name: np.tile(getattr(bars, field.name), 2) for field in fields(BarRows)},
     )
 
 

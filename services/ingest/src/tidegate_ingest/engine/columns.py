@@ -67,6 +67,8 @@ class RawBars:
     """Daily bars as a file says them; prices in CNY.
 
     volume_shares_per_unit, amount_fen_per_unit : scales of `volume` and `amount`.
+    turn : volume in percent of the float. pe_ttm, pb_mrq, ps_ttm, pcf_ttm : price ratios after
+        the day's close. These five are NaN where the file has none.
     is_st, is_suspended : (n,) bool. Floats are (n,) float64.
     """
 
@@ -81,6 +83,11 @@ class RawBars:
     amount: Float64Array
     is_st: BoolArray
     is_suspended: BoolArray
+    turn: Float64Array
+    pe_ttm: Float64Array
+    pb_mrq: Float64Array
+    ps_ttm: Float64Array
+    pcf_ttm: Float64Array
     volume_shares_per_unit: int
     amount_fen_per_unit: int
 
@@ -143,7 +150,10 @@ class SnapshotColumns(Columns):
 
 @dataclass(frozen=True, slots=True)
 class BarColumns(Columns):
-    """Normalised daily bars: prices 1/10,000 CNY, volumes shares, amounts fen; (n,) each."""
+    """Normalised daily bars: prices 1/10,000 CNY, volumes shares, amounts fen; (n,) each.
+
+    turn, pe_ttm, pb_mrq, ps_ttm, pcf_ttm : as in `RawBars`: known after the day's close.
+    """
 
     prev_close_e4: Int64Array
     open_e4: Int64Array
@@ -154,3 +164,8 @@ class BarColumns(Columns):
     amount_fen: Int64Array
     is_st: BoolArray
     is_suspended: BoolArray
+    turn: Float64Array
+    pe_ttm: Float64Array
+    pb_mrq: Float64Array
+    ps_ttm: Float64Array
+    pcf_ttm: Float64Array

@@ -131,6 +131,11 @@ def normalize_bars(raw: RawBars) -> BarColumns:
         amount_fen=np.where(raw.is_suspended, 0, whole(raw.amount * raw.amount_fen_per_unit)),
         is_st=raw.is_st,
         is_suspended=raw.is_suspended,
+        turn=raw.turn,
+        pe_ttm=raw.pe_ttm,
+        pb_mrq=raw.pb_mrq,
+        ps_ttm=raw.ps_ttm,
+        pcf_ttm=raw.pcf_ttm,
     )
 
 

@@ -14,6 +14,7 @@ from tidegate_ingest.engine.columns import (
     RawSnapshots,
     SnapshotColumns,
 )
+from tidegate_ingest.engine.figures import known_figures
 from tidegate_ingest.engine.normalizer import normalize_bars, normalize_snapshots
 from tidegate_ingest.engine.quality import (
     ACCEPTED,
@@ -112,11 +113,13 @@ def record_bars(raws: Iterable[RawBars], *, day_count_max: int) -> Recording:
     verdict = check_merged_bars(merged)
     reasons[order] = verdict
     merged = merged.take(verdict == ACCEPTED)
+    figures = known_figures(merged)
     days: list[Day] = []
     limits_contradicted = 0
     for trade_date, place in zip(dates, _split(merged.trade_date, dates), strict=True):
         rows = _slice(merged, place)
-        reference = bar_reference(rows, trade_date)
+        known = {name: column[place] for name, column in figures.items()}
+        reference = bar_reference(rows, trade_date, known)
         limits_contradicted += reference.limits_contradicted
         days.append(
             Day(

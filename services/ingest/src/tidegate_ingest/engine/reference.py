@@ -1,12 +1,13 @@
 """What is true of an instrument all day: reference rows at the open, the bar at the close."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tidegate_common.domain.enums import LimitState, Phase
-from tidegate_common.domain.units import PRICE_SCALE, BoolArray, Int64Array
-from tidegate_common.frames.rows import BarRows, ReferenceRows
+from tidegate_common.domain.units import PRICE_SCALE, BoolArray, Float64Array, Int64Array
+from tidegate_common.frames.rows import BarRows, ReferenceRows, unknown_figures
 from tidegate_common.market.board import boards_of
 from tidegate_common.market.listing import ordinary_stages_of
 from tidegate_common.market.price_limits import PriceLimits, price_limits
@@ -59,6 +60,7 @@ def snapshot_reference(rows: SnapshotColumns, trade_date: int) -> DayReference:
             limit_down_e4=computed.down_e4,
             open_e4=np.zeros(len(instrument), dtype=np.int64),
             sector=no_sectors(len(instrument)),
+            **unknown_figures(len(instrument)),
         ),
         _prefer_file(computed, up_e4=opening.limit_up_e4, down_e4=opening.limit_down_e4),
         is_traded=closing.volume_shares > 0,
@@ -67,12 +69,17 @@ def snapshot_reference(rows: SnapshotColumns, trade_date: int) -> DayReference:
     )
 
 
-def bar_reference(rows: BarColumns, trade_date: int) -> DayReference:
+def bar_reference(
+    rows: BarColumns,
+    trade_date: int,
+    figures: Mapping[str, Float64Array],
+) -> DayReference:
     """Return the reference of a day from its daily bars, with the opening price.
 
     Parameters
     ----------
     rows : of one day, one row an instrument, sorted by instrument.
+    figures : of these rows, as `known_figures` returns them.
     """
     boards = boards_of(rows.instrument)
     limits = price_limits(
@@ -93,6 +100,7 @@ def bar_reference(rows: BarColumns, trade_date: int) -> DayReference:
             limit_down_e4=limits.down_e4,
             open_e4=np.where(rows.is_suspended, 0, rows.open_e4),
             sector=no_sectors(len(rows)),
+            **figures,
         ),
         limits,
         is_traded=~rows.is_suspended,

@@ -6,7 +6,7 @@ there are jumps, now and then a suspension, and each day one share that runs to 
 one to its lower. Days are weekdays from 2026-03-02 on, holidays not left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import isqrt
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from tidegate_common.domain.enums import LimitState, Phase
 from tidegate_common.domain.ids import InstrumentId, parse_symbol
-from tidegate_common.domain.units import BoolArray, Int64Array
+from tidegate_common.domain.units import BoolArray, Float64Array, Int64Array
 from tidegate_common.events.run import SyntheticSpec
-from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows
+from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows, unknown_figures
 from tidegate_common.market.board import boards_of
 from tidegate_common.market.listing import ordinary_stages_of
 from tidegate_common.market.price_limits import price_limits
@@ -61,6 +61,12 @@ _JUMP_ONE_IN, _JUMP_E6 = 4_000, (10_000, 40_000)
 _GAP_E6_MAX = 10_000
 _SUSPENDED_ONE_IN = 100
 _SILENT_ONE_IN = 8
+
+# Fundamental figures: lots that can be traded, and price ratios in hundredths.
+_FIGURES_STREAM = 1
+_FLOAT_LOTS = (1_000_000, 50_000_000)
+_PE_E2, _PB_E2, _PS_E2, _PCF_E2 = (500, 10_000), (50, 1_000), (30, 2_000), (300, 8_000)
+_LOSS_ONE_IN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +152,25 @@ def synthetic_days(spec: SyntheticSpec) -> Iterator[Day]:
     """
     generator = np.random.Generator(np.random.PCG64(spec.seed))
     listed = synthetic_instruments(spec.instrument_count)
+    figures = _figures(spec)
     beats = _beats_of_day(spec.beats_per_day)
     close_ticks = generator.integers(500, 15_000, spec.instrument_count, dtype=np.int64)
     for number in range(spec.day_count):
-        day = _make_day(generator, listed, beats, close_ticks * _TICK_E4, synthetic_date(number))
-        close_ticks = day.bars.close_e4 // _TICK_E4
+        reference = _reference(
+            generator,
+            listed,
+            figures,
+            prev_close_e4=close_ticks * _TICK_E4,
+            trade_date=synthetic_date(number),
+        )
+        day = _make_day(generator, reference, beats, synthetic_date(number))
         yield day
+        close_ticks = day.bars.close_e4 // _TICK_E4
+        rate, volume_shares = figures["turnover_rate"], day.bars.volume_shares
+        is_traded = volume_shares > 0
+        figures["turnover_rate"] = np.where(
+            is_traded, volume_shares / figures["float_shares"], rate
+        )
 
 
 def synthetic_date(number: int) -> int:
@@ -163,13 +182,11 @@ def synthetic_date(number: int) -> int:
 
 def _make_day(
     generator: np.random.Generator,
-    listed: SyntheticInstruments,
+    reference: ReferenceRows,
     beats: _Beats,
-    prev_close_e4: Int64Array,
     trade_date: int,
 ) -> Day:
-    reference = _reference(generator, listed, prev_close_e4, trade_date)
-    liquidity = np.clip(_MILLION // prev_close_e4, 1, 20)
+    liquidity = np.clip(_MILLION // reference.prev_close_e4, 1, 20)
     walk = _walk(generator, reference, beats)
     book = _book(generator, reference, beats, walk, liquidity)
     trades = _trades(generator, reference, beats, walk, book, liquidity)
@@ -184,7 +201,7 @@ def _make_day(
         close_ts_ns=midnight_ns + _CLOSE_SECONDS * NS_PER_SECOND,
         reference=reference,
         quotes=QuoteRows(
-            instrument=listed.instrument[place],
+            instrument=reference.instrument[place],
             ts_event_ns=tick_ts_ns[beat],
             phase=beats.phase[beat],
             last_e4=trades.last[beat, place] * _TICK_E4,
@@ -199,6 +216,24 @@ def _make_day(
         tick_ts_ns=tick_ts_ns,
         bars=trades.bars,
     )
+
+
+def _figures(spec: SyntheticSpec) -> dict[str, Float64Array]:
+    """Return what is known of each share from the first day on, one share in ten at a loss.
+
+    They have a generator of their own: what is drawn here moves no price.
+    """
+    generator = np.random.Generator(np.random.PCG64((spec.seed, _FIGURES_STREAM)))
+    count = spec.instrument_count
+    sign = np.where(generator.integers(0, _LOSS_ONE_IN, count) == 0, -1, 1)
+    return {
+        **unknown_figures(count),
+        "float_shares": generator.integers(*_FLOAT_LOTS, count).astype(np.float64) * _LOT,
+        "pe_ttm": sign * generator.integers(*_PE_E2, count) / 100,
+        "pb_mrq": generator.integers(*_PB_E2, count) / 100,
+        "ps_ttm": generator.integers(*_PS_E2, count) / 100,
+        "pcf_ttm": sign * generator.integers(*_PCF_E2, count) / 100,
+    }
 
 
 def _beats_of_day(count: int) -> _Beats:
@@ -219,6 +254,8 @@ def _beats_of_day(count: int) -> _Beats:
 def _reference(
     generator: np.random.Generator,
     listed: SyntheticInstruments,
+    figures: Mapping[str, Float64Array],
+    *,
     prev_close_e4: Int64Array,
     trade_date: int,
 ) -> ReferenceRows:
@@ -242,6 +279,7 @@ def _reference(
         limit_down_e4=limits.down_e4,
         open_e4=np.zeros(count, dtype=np.int64),
         sector=listed.sector,
+        **figures,
     )
 
 

@@ -1,5 +1,5 @@
-"""The signals engine: indicators in arrays, strategies over them, scores out."""
+"""The signals engine: indicators in arrays, strategies over them, scores and bars out."""
 
-from tidegate_signals.engine.engine import SignalsEngine
+from tidegate_signals.engine.engine import SignalsEngine, SignalsOutput
 
-__all__ = ["SignalsEngine"]
+__all__ = ["SignalsEngine", "SignalsOutput"]

@@ -1,83 +1,92 @@
 """All indicators of a run, each computed once however many strategies read it."""
 
-from collections.abc import Iterable
-from typing import assert_never
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegate_common.domain.units import Float64Array, Int64Array
-from tidegate_signals.engine.features.indicator import (
-    Indicator,
-    IndicatorKind,
+from tidegate_signals.engine.features.catalogue import make_indicator
+from tidegate_signals.engine.features.feed import Feed
+from tidegate_signals.engine.features.observations import Observations, RowIndex
+from tidegate_signals.engine.features.spec import (
+    ALWAYS_KNOWN,
+    Field,
     IndicatorSpec,
-    Series,
+    InputSpec,
+    Period,
 )
-from tidegate_signals.engine.features.rsi import Rsi
-from tidegate_signals.engine.features.sma import Sma
+from tidegate_signals.engine.features.tally import Tally
 
 
 class FeatureBoard:
     """The indicators that strategies declared, by declaration."""
 
-    def __init__(self, specs: Iterable[IndicatorSpec]) -> None:
-        self._indicators: dict[IndicatorSpec, Indicator] = {}
-        for spec in specs:
-            if spec not in self._indicators:
-                self._indicators[spec] = make_indicator(spec)
+    def __init__(self, inputs: Iterable[IndicatorSpec]) -> None:
+        """Make each indicator once; raise ConfigError on a declaration that is none."""
+        self._feeds: dict[tuple[Period, tuple[Field, ...]], Feed] = {}
+        self._feed_by_spec: dict[IndicatorSpec, Feed] = {}
+        for spec in inputs:
+            if spec in self._feed_by_spec:
+                continue
+            unsure = tuple(sorted(set(make_indicator(spec, Tally()).fields) - ALWAYS_KNOWN))
+            feed = self._feeds.setdefault((spec.period, unsure), Feed(unsure))
+            feed.declare(spec)
+            self._feed_by_spec[spec] = feed
 
     def __len__(self) -> int:
         """Return the number of indicators that are computed."""
-        return len(self._indicators)
+        return len(self._feed_by_spec)
+
+    def fields(self, period: Period) -> frozenset[Field]:
+        """Return the columns that the period's observations must have."""
+        return frozenset(field for feed in self._feeds_of(period) for field in feed.fields)
 
     def grow(self, count: int) -> None:
         """Add cold rows at the end of every indicator."""
-        for indicator in self._indicators.values():
-            indicator.grow(count)
+        for feed in self._feeds.values():
+            feed.grow(count)
 
-    def update(self, series: Series, rows: Int64Array, values: Float64Array) -> None:
-        """Feed one observation a row to the indicators of a series."""
-        for indicator in self._of(series):
-            indicator.update(rows, values)
+    def update(self, period: Period, observations: Observations) -> None:
+        """Feed one observation a row to the indicators of a period.
 
-    def scale(self, series: Series, rows: Int64Array, factors: Float64Array) -> None:
-        """Scale what the indicators of a series remember."""
-        for indicator in self._of(series):
-            indicator.scale(rows, factors)
+        A row is left out of the indicators whose fields are not all known there.
+        """
+        for feed in self._feeds_of(period):
+            feed.update(observations)
 
-    def reset(self, series: Series) -> None:
-        """Make the indicators of a series cold."""
-        for indicator in self._of(series):
-            indicator.reset()
+    def scale(self, rows: Int64Array, factors: Float64Array) -> None:
+        """Scale the prices that some rows remember: an ex-rights day.
 
-    def read(self, spec: IndicatorSpec, rows: Int64Array) -> Float64Array:
-        """Return an indicator's values of some rows, NaN where cold."""
-        return self._indicators[spec].read(rows)
+        Parameters
+        ----------
+        rows : (k,) int64, each at most once.
+        factors : (k,) new reference price over the old one, > 0.
+        """
+        for feed in self._feeds.values():
+            feed.scale(rows, factors)
+
+    def begin_day(self) -> None:
+        """Forget what belongs to yesterday alone."""
+        for feed in self._feeds.values():
+            feed.begin_day()
+
+    def read(self, input_spec: InputSpec, rows: RowIndex) -> Float64Array:
+        """Return an input's values of some rows, NaN where cold; the caller may change them."""
+        return self._feed_by_spec[input_spec.indicator].read(input_spec, rows)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return a copy of all state."""
+        """Return the state itself, by name; it is stale after the next call of another method."""
         return {
-            f"{spec.key}/{name}": array.copy()
-            for spec, indicator in self._indicators.items()
-            for name, array in indicator.arrays().items()
+            f"{period}/{name}": array
+            for (period, _), feed in self._feeds.items()
+            for name, array in feed.arrays().items()
         }
 
-    def load(self, arrays: dict[str, NDArray[np.generic]]) -> None:
-        """Take up state that `arrays` returned for the same declarations."""
-        for spec, indicator in self._indicators.items():
-            names = indicator.arrays()
-            indicator.load({name: arrays[f"{spec.key}/{name}"].copy() for name in names})
+    def load(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take over state that `arrays` returned for the same declarations."""
+        for (period, _), feed in self._feeds.items():
+            feed.load({name: arrays[f"{period}/{name}"] for name in feed.arrays()})
 
-    def _of(self, series: Series) -> list[Indicator]:
-        return [indicator for spec, indicator in self._indicators.items() if spec.series is series]
-
-
-def make_indicator(spec: IndicatorSpec) -> Indicator:
-    """Return an indicator without rows."""
-    match spec.kind:
-        case IndicatorKind.SMA:
-            return Sma(spec.window)
-        case IndicatorKind.RSI:
-            return Rsi(spec.window)
-        case _:
-            assert_never(spec.kind)
+    def _feeds_of(self, period: Period) -> list[Feed]:
+        return [feed for (each, _), feed in self._feeds.items() if each is period]

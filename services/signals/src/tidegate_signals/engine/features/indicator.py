@@ -1,70 +1,42 @@
-"""What an indicator is: a declaration that strategies share, and the arrays behind it."""
+"""What every indicator can do."""
 
-from dataclasses import dataclass
-from enum import StrEnum, unique
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegate_common.domain.units import Float64Array, Int64Array
-
-
-@unique
-class Series(StrEnum):
-    """What an indicator is fed with.
-
-    CLOSE : close of every bar in which the instrument traded, in 1/10,000 CNY of today's shares
-        (what came before an ex-rights day is scaled by it).
-    IMBALANCE : imbalance of the book at every quote in continuous trading; starts anew each day.
-    """
-
-    CLOSE = "close"
-    IMBALANCE = "imbalance"
-
-
-@unique
-class IndicatorKind(StrEnum):
-    """Which indicator."""
-
-    SMA = "sma"
-    RSI = "rsi"
-
-
-@dataclass(frozen=True, slots=True)
-class IndicatorSpec:
-    """Declaration of an indicator; equal ones are computed once.
-
-    window : observations of the instrument, >= 1.
-    """
-
-    kind: IndicatorKind
-    series: Series
-    window: int
-
-    @property
-    def key(self) -> str:
-        """Name under which a snapshot keeps it."""
-        return f"{self.kind}.{self.series}.{self.window}"
+from tidegate_signals.engine.features.observations import Observations, RowIndex
+from tidegate_signals.engine.features.spec import Field
 
 
 class Indicator(Protocol):
-    """State of one indicator, one row an instrument."""
+    """State of one indicator, one row an instrument.
+
+    An update is elementwise: what a row becomes depends on nothing but that row, so that any
+    split of the instruments over engines gives the same bits.
+
+    OUTPUTS : names of its values; ("",) where it has one.
+    fields : what it is fed with; an observation in which one of them is NaN is not fed.
+    """
+
+    OUTPUTS: ClassVar[tuple[str, ...]]
+    fields: tuple[Field, ...]
 
     def grow(self, count: int) -> None:
         """Add cold rows at the end."""
 
-    def update(self, rows: Int64Array, values: Float64Array) -> None:
-        """Take one finite observation for each of some rows; a row appears at most once."""
+    def update(self, observations: Observations) -> None:
+        """Take one observation for each of some rows."""
 
     def scale(self, rows: Int64Array, factors: Float64Array) -> None:
-        """Multiply what was observed so far by a positive factor, for each of some rows."""
+        """Multiply the prices that some rows remember: an ex-rights day, factors in (0, inf)."""
 
-    def reset(self) -> None:
-        """Make all rows cold."""
+    def begin_day(self) -> None:
+        """Forget what belongs to yesterday alone; most indicators forget nothing."""
 
-    def read(self, rows: Int64Array) -> Float64Array:
-        """Return the values of some rows, NaN where cold."""
+    def read(self, rows: RowIndex, output: str = "") -> Float64Array:
+        """Return an output's values of some rows, NaN where cold."""
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the state itself, by name; the keys never change."""

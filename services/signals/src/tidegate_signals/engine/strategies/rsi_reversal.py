@@ -1,16 +1,20 @@
 """Mean reversion: an oversold index of closes asks to buy, an overbought one to sell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
-from tidegate_common.domain.units import Float64Array
-from tidegate_signals.engine.features.indicator import IndicatorKind, IndicatorSpec, Series
-from tidegate_signals.engine.kernels import reversal_score
-from tidegate_signals.engine.strategies.strategy import Parameter
+from tidegate_signals.engine.strategies.kernels import reversal_score
+from tidegate_signals.engine.strategies.strategy import Opinions, Parameter, Strategy, View
 
 
-class RsiReversal:
-    """Scores 0 between the thresholds, a half at them, whole at the ends of the scale."""
+class RsiReversal(Strategy):
+    """Scores 0 between the thresholds, a half at them, whole at the ends of the scale.
+
+    NaN until the index is warm.
+
+    Source: J. Welles Wilder, New Concepts in Technical Trading Systems, 1978, section VI, with its
+    thresholds of 30 and 70.
+    """
 
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
         Parameter("window", default=14, minimum=2, maximum=250),
@@ -21,12 +25,15 @@ class RsiReversal:
     def __init__(self, parameters: Mapping[str, int]) -> None:
         self._oversold = parameters["oversold"]
         self._overbought = parameters["overbought"]
-        self.series = Series.CLOSE
-        self.indicators: tuple[IndicatorSpec, ...] = (
-            IndicatorSpec(IndicatorKind.RSI, Series.CLOSE, parameters["window"]),
-        )
+        self.inputs = {"index": f"RSI({parameters['window']})"}
+        self.reasons = ("rsi",)
 
-    def score(self, values: Sequence[Float64Array]) -> Float64Array:
-        """Return a score an instrument, NaN until the index is warm."""
-        (index,) = values
-        return reversal_score(index=index, oversold=self._oversold, overbought=self._overbought)
+    def score(self, view: View) -> Opinions:
+        """Return a score an instrument; see the class."""
+        index = view["index"]
+        score = reversal_score(
+            index=index,
+            oversold=self._oversold,
+            overbought=self._overbought,
+        )
+        return Opinions(score, {"rsi": index})

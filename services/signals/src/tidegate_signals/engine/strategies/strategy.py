@@ -1,12 +1,12 @@
-"""What a strategy is."""
+"""What a strategy is: a pure function from the inputs that it declares to scores with reasons."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from tidegate_common.domain.units import Float64Array
-from tidegate_common.errors import ConfigError
-from tidegate_signals.engine.features.indicator import IndicatorSpec, Series
+from tidegate_signals.engine.features.spec import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,65 +19,77 @@ class Parameter:
     maximum: int
 
 
-class Strategy(Protocol):
-    """A pure function of the indicators that it declares.
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The trading day of a beat.
 
-    PARAMETERS : what it can be given.
-    series : it is asked in the beats that feed this series, about the instruments that had an
-        observation there.
-    indicators : what it reads, of that series.
+    trade_date : YYYYMMDD.
+    is_month_start : whether it is the run's first trading day in its month.
     """
 
-    PARAMETERS: ClassVar[tuple[Parameter, ...]]
-    series: Series
-    indicators: tuple[IndicatorSpec, ...]
+    trade_date: int
+    is_month_start: bool
 
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a strategy is shown: the instruments that had an observation of its period just now.
+
+    values : (n,) float64 by the name under which the input was declared; NaN where an indicator
+        is cold or a figure unknown.
+    """
+
+    day: Day
+    values: Mapping[str, Float64Array]
+
+    def __getitem__(self, name: str) -> Float64Array:
+        """Return the values of an input."""
+        return self.values[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """What a strategy thinks of the instruments of a view.
+
+    score : (n,) float64, -1 (sell) to 1 (buy), NaN for no opinion. Of a ranked strategy any finite
+        number, the higher the better: where all shards meet it becomes a rank from -1 to 1.
+    reasons : (n,) float64 by name, the numbers that made the score; the names are those of the
+        strategy's `reasons`.
+    """
+
+    score: Float64Array
+    reasons: Mapping[str, Float64Array] = field(default_factory=dict)
+
+
+class Strategy(ABC):
+    """Base class of all strategies; an instance belongs to one run and keeps no state.
+
+    PARAMETERS : what it can be given.
+    PERIODS : periods on which it works, the usual one first.
+    IS_RANKED : whether its scores are ranked over the whole market before they are used.
+    inputs : what it reads, by a name of its own: `{"fast": "SMA(5)"}`; see `features.spec`.
+    reasons : names of the reason values that come with its scores, at most
+        `frames.frame.REASONS_MAX`.
+    """
+
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+    PERIODS: ClassVar[tuple[Period, ...]] = (
+        Period.BAR,
+        Period.BEAT,
+        Period.MINUTE_1,
+        Period.MINUTE_5,
+        Period.MINUTE_15,
+        Period.DAY,
+    )
+    IS_RANKED: ClassVar[bool] = False
+
+    inputs: Mapping[str, str]
+    reasons: tuple[str, ...] = ()
+
+    @abstractmethod
     def __init__(self, parameters: Mapping[str, int]) -> None:
         """Take all of `PARAMETERS`, each in its range; raise ConfigError if they do not agree."""
 
-    def score(self, values: Sequence[Float64Array]) -> Float64Array:
-        """Return a score an instrument, -1 (sell) to 1 (buy), NaN for no opinion.
-
-        Parameters
-        ----------
-        values : of each declared indicator, (n,), NaN where cold.
-        """
-
-
-def resolve_parameters(
-    owner: str,
-    table: Sequence[Parameter],
-    given: Mapping[str, int],
-) -> dict[str, int]:
-    """Return a value for every parameter of a table: as given, else the default.
-
-    Parameters
-    ----------
-    owner : whose parameters, for error messages.
-
-    Raises
-    ------
-    ConfigError
-        If one is unknown, not a whole number or out of range.
-    """
-    names = [parameter.name for parameter in table]
-    for name in given:
-        if name not in names:
-            message = f"{owner}: parameter must be one of {', '.join(names)}, was {name}"
-            raise ConfigError(message)
-    return {parameter.name: _resolve(owner, parameter, given) for parameter in table}
-
-
-def _resolve(owner: str, parameter: Parameter, given: Mapping[str, object]) -> int:
-    value = given.get(parameter.name, parameter.default)
-    # YAML's `true` would pass for 1.
-    if not isinstance(value, int) or isinstance(value, bool):
-        message = f"{owner}: {parameter.name} must be a whole number, was {value!r}"
-        raise ConfigError(message)
-    if not parameter.minimum <= value <= parameter.maximum:
-        message = (
-            f"{owner}: {parameter.name} must be {parameter.minimum} to {parameter.maximum}, "
-            f"was {value}"
-        )
-        raise ConfigError(message)
-    return value
+    @abstractmethod
+    def score(self, view: View) -> Opinions:
+        """Return a score for each instrument of the view; a pure function, elementwise."""
