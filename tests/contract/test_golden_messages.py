@@ -6,6 +6,7 @@ files anew with `TIDEGATE_TEST_WRITE_GOLDEN=1` and look at what git says about t
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tidegate_common.domain.enums import (
     AccountState,
     BeatKind,
     CauseKind,
+    ControlCommand,
     Layer,
     Liquidity,
     OrderReason,
@@ -37,6 +39,7 @@ from tidegate_common.events.message import DeadLetter, Message, Origin
 from tidegate_common.events.orders import (
     CancelOrder,
     CancelRequest,
+    ControlRequest,
     OrderBatch,
     RequestEnvelope,
     SubmitOrder,
@@ -44,6 +47,7 @@ from tidegate_common.events.orders import (
 from tidegate_common.events.outcome import RunSummary
 from tidegate_common.events.portfolio import (
     EquityPoint,
+    LimitUsage,
     PortfolioBatch,
     PortfolioState,
     PositionState,
@@ -53,8 +57,16 @@ from tidegate_common.events.recommendations import (
     RecommendationEntry,
     StrategyRecommendations,
 )
-from tidegate_common.events.risk import Decision, DecisionBatch, JournalEntry
-from tidegate_common.events.run import FeedSpec, InputFile, RunSpec, SyntheticSpec
+from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
+from tidegate_common.events.run import (
+    AccountSpec,
+    FeedSpec,
+    InputFile,
+    ProgrammeTradingSpec,
+    RiskLimits,
+    RunSpec,
+    SyntheticSpec,
+)
 from tidegate_common.events.topics import ORDERS, TOPICS
 from tidegate_common.frames.codec import (
     decode_bars,
@@ -179,12 +191,34 @@ PORTFOLIO = PortfolioState(
     realised_pnl_fen=0,
     fees_fen=4_680,
     positions=(PositionState(MAOTAI, 100, 0, 18_004_580, 17_999_900, 17_999_900),),
+    usage=(LimitUsage(Layer.POSITION_SIZE, 3_601, 2_500), LimitUsage(Layer.DAILY_LOSS, 1, 300)),
+    open_order_count=1,
+)
+CONTROL = ControlRequest(RequestId("c1"), ControlCommand.HALT, risk_partition_count=2)
+CONTROL_OUTCOME = ControlOutcome(
+    request_id=RequestId("c2"),
+    beat=7,
+    account_id=ACCOUNT,
+    sequence=1,
+    command=ControlCommand.SET_LIMITS,
+    is_for_all=False,
+    outcome=Outcome.ACCEPTED,
+    reason=Reason.NONE,
+    state_before=AccountState.ACTIVE,
+    state_after=AccountState.REDUCING,
+    limits_before=RiskLimits(),
+    limits_after=RiskLimits(drawdown_bps_max=0),
+    ts_event_ns=MARKET_OPEN_NS,
 )
 RUN_SPEC = RunSpec(
     run_id=RUN_ID,
-    accounts=make_run_spec().accounts,
+    accounts=(
+        *make_run_spec().accounts,
+        AccountSpec(AccountId("A2"), 100_000_000, RiskLimits(position_bps_max=2_500)),
+    ),
     strategies=make_run_spec().strategies,
     feed=FeedSpec((InputFile("day.parquet", "0" * 64),), SyntheticSpec()),
+    programme_trading=ProgrammeTradingSpec(300, 20_000, 20250707, 99991231, "a document"),
 )
 RECOMMENDATIONS = StrategyRecommendations(
     strategy="cross",
@@ -213,7 +247,7 @@ EVENTS: dict[str, Event] = {
     "run_spec": RUN_SPEC,
     "order_batch": OrderBatch(RUN_ID, 7, 0, 1, (SUBMIT,), (CANCEL,)),
     "fill_batch": FillBatch(RUN_ID, 8, 1, 0, (UPDATE,), (FILL,)),
-    "decision_batch": DecisionBatch(RUN_ID, 7, 0, (DECISION,)),
+    "decision_batch": DecisionBatch(RUN_ID, 7, 0, (DECISION,), (CONTROL_OUTCOME,)),
     "portfolio_batch": PortfolioBatch(
         run_id=RUN_ID,
         beat=8,
@@ -228,6 +262,7 @@ EVENTS: dict[str, Event] = {
     ),
     "request_order": make_request(1),
     "request_cancel": RequestEnvelope(cancel=CancelRequest(RequestId("q2"), ACCOUNT, ORDER)),
+    "request_control": RequestEnvelope(control=CONTROL),
     "journal_entry": make_journal_entry(4, 8, requests_from=3, requests=[make_request(3)]),
     "dead_letter": DeadLetter("market.ticks.v1", 0, 9, "signals-0", "expected a frame", "aGk="),
     "run_summary": SUMMARY,
@@ -335,11 +370,15 @@ def test_golden_events_show_every_field() -> None:
 
 def test_run_spec_of_before_warm_up_is_read_with_defaults() -> None:
     """A recorded run can be replayed by a later version."""
-    values = json.loads(encode_event(RUN_SPEC))
+    recorded = replace(RUN_SPEC, accounts=RUN_SPEC.accounts[:1], programme_trading=None)
+    values = json.loads(encode_event(recorded))
+    del values["accounts"][0]["limits"], values["programme_trading"]
     del values["warmup_days"], values["recommendations_max"]
     del values["strategies"][0]["period"], values["strategies"][0]["source_sha256"]
 
-    assert decode_event(RunSpec, json.dumps(values).encode()) == RUN_SPEC
+    spec = decode_event(RunSpec, json.dumps(values).encode())
+
+    assert spec == recorded
 
 
 def test_recommendation_says_how_many_places_it_rose() -> None:

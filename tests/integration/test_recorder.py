@@ -11,16 +11,19 @@ from tidegate_common.bus.base import TopicPartition
 from tidegate_common.bus.headers import beat_message
 from tidegate_common.bus.memory import MemoryBus
 from tidegate_common.codec import decode_event, encode_event
-from tidegate_common.domain.ids import RunId
+from tidegate_common.domain.enums import AccountState, ControlCommand, Outcome, Reason
+from tidegate_common.domain.ids import AccountId, RequestId, RunId
 from tidegate_common.errors import TransientError
 from tidegate_common.events.message import DeadLetter, Message, Origin
 from tidegate_common.events.portfolio import EquityPoint, PortfolioBatch
-from tidegate_common.events.risk import Decision, JournalEntry
+from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
+from tidegate_common.events.run import RiskLimits
 from tidegate_common.events.topics import DECISIONS, FILLS, JOURNAL, ORDERS, PORTFOLIOS, Topic
 from tidegate_common.store.postgres import Pool, migrate, open_pool
 from tidegate_common.testing.scripted_run import ScriptedRun, all_topics
 from tidegate_recorder.adapters.tables import Tables, Transaction
 from tidegate_recorder.queries import (
+    control_payloads,
     decision_payloads,
     fill_payloads,
     final_portfolio_payloads,
@@ -352,6 +355,37 @@ async def test_recorder_number_beyond_64_bits_is_put_aside_and_stops_nothing(poo
     await record_all(bus, Tables(pool, log="main"))
 
     assert (await run_summary(pool, "run-1")).dead_letters == 1
+
+
+async def test_recorder_command_outcomes_are_kept_in_their_order(pool: Pool) -> None:
+    """The audit of who halted what, byte for byte, and once however often it is said."""
+    origin = Origin(RunId("run-1"), 0, "risk-0")
+    outcomes = tuple(
+        ControlOutcome(
+            request_id=RequestId(f"c{sequence}"),
+            beat=0,
+            account_id=AccountId(account),
+            sequence=sequence,
+            command=ControlCommand.SET_LIMITS,
+            is_for_all=False,
+            outcome=Outcome.ACCEPTED,
+            reason=Reason.NONE,
+            state_before=AccountState.ACTIVE,
+            state_after=AccountState.REDUCING,
+            limits_before=RiskLimits(),
+            limits_after=RiskLimits(drawdown_bps_max=sequence),
+            ts_event_ns=1,
+        )
+        for account, sequence in (("A1", 0), ("A1", 1), ("B1", 0))
+    )
+    batch = DecisionBatch(RunId("run-1"), 0, 0, controls=outcomes)
+    message = beat_message(DECISIONS, 0, origin, encode_event(batch))
+    bus = await bus_with([message, message])
+
+    await record_all(bus, Tables(pool, log="main"))
+
+    found = [payload async for payload in control_payloads(pool, "run-1")]
+    assert found == [encode_event(outcome).decode() for outcome in outcomes]
 
 
 async def test_recorder_stranger_on_a_topic_is_put_aside(pool: Pool) -> None:

@@ -1,7 +1,7 @@
 """Runs the platform's shells on a `MemoryBus`, to compare them with the loop of the backtester."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import tee
@@ -16,19 +16,30 @@ from tidegate_common.bus.memory import MemoryBus
 from tidegate_common.bus.processor import Processor
 from tidegate_common.bus.snapshots import SnapshotStore
 from tidegate_common.codec import decode_event, encode_event
+from tidegate_common.domain.enums import ControlCommand
+from tidegate_common.domain.ids import AccountId, RequestId, risk_partition_of
 from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
-from tidegate_common.events.orders import OrderBatch, SubmitOrder
+from tidegate_common.events.message import Message
+from tidegate_common.events.orders import (
+    CancelOrder,
+    ControlRequest,
+    OrderBatch,
+    RequestEnvelope,
+    SubmitOrder,
+)
 from tidegate_common.events.portfolio import PortfolioBatch
-from tidegate_common.events.risk import Decision, DecisionBatch
+from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import (
     DECISIONS,
     EXECUTION_SNAPSHOTS,
     FILLS,
+    JOURNAL,
     ORDERS,
     PORTFOLIOS,
     RECOMMENDATIONS,
     RECOMMENDATIONS_SNAPSHOTS,
+    REQUESTS,
     RISK_SNAPSHOTS,
     SIGNALS_SNAPSHOTS,
     TOPICS,
@@ -49,7 +60,7 @@ from tidegate_signals.shell import RecommendationProcessor
 from tidegate_signals.stage import SignalsProcessor
 
 Batch = TypeVar("Batch", DecisionBatch, OrderBatch, FillBatch, PortfolioBatch)
-Event = Decision | SubmitOrder | OrderUpdate | Fill
+Event = Decision | ControlOutcome | SubmitOrder | CancelOrder | OrderUpdate | Fill
 
 # A day of a few hundred beats takes seconds; a stage that waits for ever fails the test.
 RUN_SECONDS_MAX = 100.0
@@ -60,7 +71,9 @@ class Outcome:
     """Every event of a run as its bytes, by stream, in the order of (beat, account, sequence)."""
 
     decisions: list[bytes] = field(default_factory=list)
+    controls: list[bytes] = field(default_factory=list)
     orders: list[bytes] = field(default_factory=list)
+    cancels: list[bytes] = field(default_factory=list)
     updates: list[bytes] = field(default_factory=list)
     fills: list[bytes] = field(default_factory=list)
     portfolios: list[bytes] = field(default_factory=list)
@@ -82,6 +95,13 @@ class Platform:
         self.shard_count = shard_count
         self.risk_partition_count = risk_partition_count
         self.snapshot_every_beats = 50
+        self.asked: list[tuple[int, RequestEnvelope]] = []
+
+    def ask(self, beat: int, command: ControlCommand, account: AccountId | None) -> None:
+        """Let a command be sent when risk has come to a beat: it enters about then, or later."""
+        request_id = RequestId(f"command{len(self.asked)}")
+        control = ControlRequest(request_id, command, account)
+        self.asked.append((beat, RequestEnvelope(control=control)))
 
     async def create_topics(self) -> None:
         """Create all topics and their dead letters."""
@@ -177,13 +197,27 @@ class Platform:
         )
         fold = JournalFold()
         core = StageCore(processor, fold, stripe_count=self.stripe_count)
-        keeper = JournalKeeper(self.bus, fold, partition, SystemClock())
+        keeper = JournalKeeper(
+            self.bus,
+            fold,
+            SystemClock(),
+            partition=partition,
+            partition_count=self.risk_partition_count,
+        )
 
         def taken(result: BeatResult) -> None:
             keeper.beat_taken()
             after_beat(result)
 
+        waiting = [
+            (beat, Message(REQUESTS.name, partition, encode_event(envelope)))
+            for beat, envelope in self.asked
+            if self._is_asked(envelope, partition)
+        ]
+
         async def before_beat() -> None:
+            while waiting and waiting[0][0] <= core.next_beat:
+                await self.bus.publish([waiting.pop(0)[1]])
             await keeper.write_if_due(core)
 
         hooks = StageHooks(
@@ -196,6 +230,11 @@ class Platform:
             after_beat=taken,
         )
         await self._runner(core, RISK_SNAPSHOTS, partition, hooks).run(stopping)
+
+    def _is_asked(self, envelope: RequestEnvelope, partition: int) -> bool:
+        assert envelope.control is not None
+        account = envelope.control.account_id
+        return account is None or risk_partition_of(account, self.risk_partition_count) == partition
 
     def _runner(
         self, core: StageCore, topic: Topic, partition: int, hooks: StageHooks
@@ -213,14 +252,18 @@ class Platform:
         """Return all events that the log holds, repeats dropped."""
         events = Outcome()
         decisions: list[Decision] = []
+        controls: list[ControlOutcome] = []
+        cancels: list[CancelOrder] = []
         orders: list[SubmitOrder] = []
         updates: list[OrderUpdate] = []
         fills: list[Fill] = []
         final: dict[str, bytes] = {}
         for verdicts in self._batches(DECISIONS, DecisionBatch):
             decisions += verdicts.decisions
+            controls += verdicts.controls
         for sent in self._batches(ORDERS, OrderBatch):
             orders += sent.submits
+            cancels += sent.cancels
         for answers in self._batches(FILLS, FillBatch):
             updates += answers.updates
             fills += answers.fills
@@ -228,12 +271,23 @@ class Platform:
             for state in books.portfolios:
                 final[state.account_id] = encode_event(state)
         events.decisions = _sorted(decisions)
+        events.controls = _sorted(controls)
         events.orders = _sorted(orders)
+        events.cancels = _sorted(cancels)
         events.updates = _sorted(updates)
         events.fills = _sorted(fills)
         events.portfolios = [final[account] for account in sorted(final)]
         events.recommendations = [each.value for each in self.bus.log(RECOMMENDATIONS.name, 0)]
         return events
+
+    def journaled(self) -> dict[int, tuple[RequestEnvelope, ...]]:
+        """Return what entered, by beat, in the order of partition and log."""
+        entered: dict[int, tuple[RequestEnvelope, ...]] = {}
+        for partition in range(self.risk_partition_count):
+            for message in self.bus.log(JOURNAL.name, partition):
+                entry = decode_event(JournalEntry, message.value)
+                entered[entry.from_beat] = entered.get(entry.from_beat, ()) + entry.requests
+        return entered
 
     def _batches(self, topic: Topic, batch_type: type[Batch]) -> Iterator[Batch]:
         count = partition_count(
@@ -254,25 +308,35 @@ class Platform:
 def _sorted(events: Sequence[Event]) -> list[bytes]:
     def key(event: Event) -> tuple[int, str, int, int, int]:
         # An order's id is run.beat.account.sequence.
-        order_beat = int(event.order_id.split(".")[1]) if event.order_id else event.beat
+        order = "" if isinstance(event, ControlOutcome) else event.order_id
+        order_beat = int(order.split(".")[1]) if order else event.beat
         index = int(event.fill_id.rsplit(".", 1)[1]) if isinstance(event, Fill) else 0
         return event.beat, event.account_id, order_beat, event.sequence, index
 
     return [encode_event(event) for event in sorted(events, key=key)]
 
 
-def loop_outcome(spec: RunSpec, frames: Iterator[Frame]) -> Outcome:
-    """Return the same of the backtester's loop, and of recommendations beside it."""
+def loop_outcome(
+    spec: RunSpec,
+    frames: Iterator[Frame],
+    requests: Mapping[int, tuple[RequestEnvelope, ...]] | None = None,
+) -> Outcome:
+    """Return the same of the backtester's loop with what a journal says entered.
+
+    And of recommendations beside it.
+    """
     events = Outcome()
     final: dict[str, bytes] = {}
     signals, advice = SignalsEngine(spec), RecommendationEngine(spec)
     again, frames = tee(frames)
-    for frame, beat in zip(again, run_loop(spec, frames), strict=True):
+    for frame, beat in zip(again, run_loop(spec, frames, requests), strict=True):
         told = advice.on_beat(merge_scores([signals.on_beat(frame).scores]))
         if told:
             events.recommendations.append(encode_event(told))
         events.decisions += [encode_event(event) for event in beat.decisions]
+        events.controls += [encode_event(event) for event in beat.controls]
         events.orders += [encode_event(event) for event in beat.submits]
+        events.cancels += [encode_event(event) for event in beat.cancels]
         events.updates += [encode_event(event) for event in beat.updates]
         events.fills += [encode_event(event) for event in beat.fills]
         for state in beat.portfolios:

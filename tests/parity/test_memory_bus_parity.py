@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.parity.shells import Platform, loop_outcome
 
+from tidegate_common.domain.enums import ControlCommand
 from tidegate_common.domain.ids import AccountId, RunId
 from tidegate_common.events.run import (
     AccountSpec,
@@ -50,17 +51,22 @@ async def test_shells_any_partitioning_equal_loop(
     risk_partition_count: int,
     stripe_count: int,
 ) -> None:
-    """Partitions are invisible, and live equals backtest."""
+    """Partitions are invisible, and live equals backtest, commands included."""
     platform = Platform(
         shard_count=shard_count,
         risk_partition_count=risk_partition_count,
         stripe_count=stripe_count,
     )
 
+    platform.ask(40, ControlCommand.HALT, AccountId("A001"))
+    platform.ask(80, ControlCommand.REDUCE, None)
+    platform.ask(120, ControlCommand.RESUME, None)
+
     await platform.run(open_feed(SYNTHETIC).frames(), SYNTHETIC.run_id)
 
-    expected = loop_outcome(SYNTHETIC, open_feed(SYNTHETIC).frames())
+    expected = loop_outcome(SYNTHETIC, open_feed(SYNTHETIC).frames(), platform.journaled())
     assert platform.outcome() == expected
+    assert len(expected.controls) == 1 + 4 + 4
     assert len(expected.fills) > 0
     assert len(expected.decisions) > len(expected.orders)
     assert len(expected.recommendations) > 0

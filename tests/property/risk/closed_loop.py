@@ -17,6 +17,7 @@ from tests.unit.risk.scenario import (
     Reference,
     bar_rows,
     cancel_request,
+    control_request,
     fill_of,
     order_request,
     quote_rows,
@@ -25,7 +26,14 @@ from tests.unit.risk.scenario import (
     update_of,
 )
 
-from tidegate_common.domain.enums import BeatKind, Board, OrderStatus, OrderType, Side
+from tidegate_common.domain.enums import (
+    BeatKind,
+    Board,
+    ControlCommand,
+    OrderStatus,
+    OrderType,
+    Side,
+)
 from tidegate_common.domain.enums import Exchange as Venue
 from tidegate_common.domain.ids import EXCHANGE_STEP, AccountId, OrderId, RequestId, RunId
 from tidegate_common.events.execution import Fill, OrderUpdate
@@ -34,6 +42,7 @@ from tidegate_common.events.run import (
     AccountSpec,
     CommissionSpec,
     ConstructionSpec,
+    ProgrammeTradingSpec,
     RiskLimits,
     RunSpec,
     StrategySpec,
@@ -61,9 +70,19 @@ SPEC = RunSpec(
     construction=ConstructionSpec(target_weight_bps=2_000, cooldown_beats=2),
     # Every fee that there is.
     commission=CommissionSpec(is_bundled=False),
+    # Low enough for some refusals.
+    programme_trading=ProgrammeTradingSpec(3, 12, DAYS[0], DAYS[-1], "none, a test"),
 )
 
-
+# Commands come in one beat of four, so that a run has some of each and yet trades.
+COMMAND_RATE = 0.25
+# RESUME as often as all others: nothing is learnt from accounts that stand still.
+COMMANDS = (
+    ControlCommand.HALT,
+    ControlCommand.REDUCE,
+    ControlCommand.SET_LIMITS,
+    *[ControlCommand.RESUME] * 3,
+)
 FEES = FeeSchedule(SPEC.commission.contract())
 
 Order = TypeVar("Order", SubmitOrder, CancelOrder)
@@ -79,6 +98,7 @@ class Beat:
     """What happened in a beat, and what was known of the market after it."""
 
     stamp: BeatStamp
+    rows: FrameRows = field(compare=False)
     fills: tuple[Fill, ...]
     updates: tuple[OrderUpdate, ...]
     output: RiskOutput
@@ -181,10 +201,11 @@ class Exchange:
 
 @dataclass
 class World:
-    """Prices that wander within their limits, scores and requests."""
+    """Prices that wander within their limits, scores, requests and commands."""
 
     random: np.random.Generator
     is_daily: bool
+    has_commands: bool = False
     last_e4: dict[int, int] = field(default_factory=lambda: dict.fromkeys(SECTORS, 40_000))
     previous_e4: dict[int, int] = field(default_factory=lambda: dict.fromkeys(SECTORS, 40_000))
     request_count: int = 0
@@ -248,6 +269,8 @@ class World:
 
     def requests(self, known: Sequence[OrderId]) -> Iterator[RequestEnvelope]:
         """Yield what people ask for, sensible or not."""
+        if self.has_commands and self.random.random() < COMMAND_RATE:
+            yield self.command()
         for _ in range(int(self.random.integers(3))):
             self.request_count += 1
             if known and self.random.random() < 0.2:
@@ -263,21 +286,38 @@ class World:
                 instrument=instrument,
                 side=(Side.BUY, Side.SELL)[int(self.random.integers(2))],
                 order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
-                price_e4=0 if is_market else base_e4 + 50 * int(self.random.integers(-9, 9)),
+                price_e4=0 if is_market else base_e4 + 50 * int(self.random.integers(-24, 25)),
                 quantity_shares=(50, 100, 5_000, 9_100, 15_000)[int(self.random.integers(5))],
             )
+
+    def command(self) -> RequestEnvelope:
+        """Return what a person tells risk to do; one of ten is a repeat."""
+        self.request_count += 1
+        command = COMMANDS[int(self.random.integers(len(COMMANDS)))]
+        account = (*ACCOUNTS, None)[int(self.random.integers(len(ACCOUNTS) + 1))]
+        limits = None
+        if command is ControlCommand.SET_LIMITS:
+            account = account or ACCOUNTS[0]
+            limits = LIMITS[int(self.random.integers(len(LIMITS)))]
+        return control_request(
+            command,
+            account,
+            request=f"command{self.request_count - int(self.random.random() < 0.1)}",
+            limits=limits,
+        )
 
 
 def play(
     seed: int,
     *,
     is_daily: bool = False,
+    has_commands: bool = False,
     groups: tuple[tuple[AccountId, ...], ...] = (ACCOUNTS,),
     reload_every: int = 0,
 ) -> list[Beat]:
     """Return three days of a world, with the accounts spread over an engine a group."""
     random = np.random.default_rng(seed)
-    world, exchange = World(random, is_daily), Exchange(random)
+    world, exchange = World(random, is_daily, has_commands), Exchange(random)
     spec = spec_of(seed)
     engines = [RiskEngine(spec, group) for group in groups]
     beats: list[Beat] = []
@@ -310,7 +350,7 @@ def play(
         known += [submit.order_id for submit in submits]
         marks = dict(world.last_e4)
         limits_up = {instrument: world.limits(instrument)[0] for instrument in SECTORS}
-        beats.append(Beat(stamp, fills, updates, output, marks, limits_up))
+        beats.append(Beat(stamp, rows, fills, updates, output, marks, limits_up))
     return beats
 
 
@@ -341,8 +381,9 @@ def _share(inputs: RiskInputs, group: tuple[AccountId, ...]) -> RiskInputs:
     """Return what concerns the accounts of a group."""
 
     def is_own(envelope: RequestEnvelope) -> bool:
-        request = envelope.order or envelope.cancel
-        return request is not None and request.account_id in group
+        request = envelope.order or envelope.cancel or envelope.control
+        assert request is not None
+        return request.account_id is None or request.account_id in group
 
     return replace(
         inputs,
@@ -362,6 +403,12 @@ def _merged(outputs: list[RiskOutput]) -> RiskOutput:
             sorted(
                 (decision for output in outputs for decision in output.decisions),
                 key=lambda decision: (decision.account_id, decision.sequence),
+            ),
+        ),
+        controls=tuple(
+            sorted(
+                (outcome for output in outputs for outcome in output.controls),
+                key=lambda outcome: (outcome.account_id, outcome.sequence),
             ),
         ),
         equity=tuple(

@@ -24,6 +24,7 @@ from tidegate_common.domain.enums import (
     AccountState,
     BeatKind,
     Board,
+    ControlCommand,
     Exchange,
     OrderType,
     Outcome,
@@ -33,6 +34,7 @@ from tidegate_common.domain.enums import (
 from tidegate_common.domain.ids import EXCHANGE_STEP, AccountId
 from tidegate_common.events.orders import SubmitOrder
 from tidegate_common.events.portfolio import PortfolioState
+from tidegate_common.events.risk import ControlOutcome
 from tidegate_common.events.run import RiskLimits
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -41,7 +43,10 @@ EXAMPLES = settings(max_examples=40, deadline=None)
 
 @dataclass
 class Oracle:
-    """One account's truth."""
+    """One account's truth.
+
+    commanded : what commands have left, by whether they were for all accounts.
+    """
 
     limits: RiskLimits
     cash_fen: int = CASH_FEN
@@ -52,6 +57,9 @@ class Oracle:
     opening_nav_fen: Fraction = Fraction(CASH_FEN)
     high_water_fen: Fraction = Fraction(CASH_FEN)
     nav_fen: Fraction = Fraction(CASH_FEN)
+    commanded: dict[bool, AccountState] = field(
+        default_factory=lambda: dict.fromkeys((False, True), AccountState.ACTIVE),
+    )
 
     def follow(self, account: AccountId, beat: Beat) -> None:
         """Book a beat's fills and marks."""
@@ -81,10 +89,32 @@ class Oracle:
         )
         self.high_water_fen = max(self.high_water_fen, self.nav_fen)
 
+    def obey(self, outcome: ControlOutcome) -> None:
+        """Follow a command; a repeat changes nothing."""
+        if outcome.outcome is Outcome.REJECTED:
+            assert outcome.reason is Reason.DUPLICATE_REQUEST
+            return
+        match outcome.command:
+            case ControlCommand.SET_LIMITS:
+                assert outcome.limits_after is not None
+                self.limits = outcome.limits_after
+            case ControlCommand.RESUME:
+                self.commanded[False] = AccountState.ACTIVE
+                if outcome.is_for_all:
+                    self.commanded[True] = AccountState.ACTIVE
+            case ControlCommand.HALT:
+                self.commanded[outcome.is_for_all] = AccountState.HALTED
+            case ControlCommand.REDUCE:
+                if self.commanded[outcome.is_for_all] is AccountState.ACTIVE:
+                    self.commanded[outcome.is_for_all] = AccountState.REDUCING
+
     def accept(self, order: SubmitOrder, beat: Beat) -> None:
         """Check an accepted order against every limit, then count it among the open ones."""
+        commanded = set(self.commanded.values())
+        assert AccountState.HALTED not in commanded
         if order.side is Side.SELL:
             return
+        assert AccountState.REDUCING not in commanded
         price_e4 = order.price_e4 or beat.limits_up_e4[order.instrument]
         self.buying[order.order_id] = (order.instrument, price_e4, order.quantity_shares)
         exposure = {number: Fraction(0) for number in SECTORS}
@@ -104,7 +134,9 @@ class Oracle:
 
 
 def _check_books(books: PortfolioState, oracle: Oracle) -> None:
-    assert books.state is not AccountState.HALTED
+    assert (books.state is AccountState.HALTED) == (
+        AccountState.HALTED in oracle.commanded.values()
+    )
     assert books.cash_fen == oracle.cash_fen
     assert 0 <= books.frozen_fen <= books.cash_fen
     assert books.nav_fen == oracle.nav_fen
@@ -116,15 +148,19 @@ def _check_books(books: PortfolioState, oracle: Oracle) -> None:
 
 
 @pytest.mark.parametrize("is_daily", [False, True])
+@pytest.mark.parametrize("has_commands", [False, True])
 @EXAMPLES
 @given(seed=SEEDS)
 def test_books_agree_with_an_oracle_and_no_accepted_order_breaks_a_limit(
     seed: int,
     is_daily: bool,  # noqa: FBT001  # a parameter of the test
+    has_commands: bool,  # noqa: FBT001  # a parameter of the test
 ) -> None:
     """Cash and shares conserved, never negative, T+1, all limits: in every beat."""
     oracles = {name: Oracle(spec_of(seed).limits) for name in ACCOUNTS}
-    for beat in play(seed, is_daily=is_daily):
+    for beat in play(seed, is_daily=is_daily, has_commands=has_commands):
+        for outcome in beat.output.controls:
+            oracles[outcome.account_id].obey(outcome)
         for name, oracle in oracles.items():
             oracle.follow(name, beat)
             for number, count in oracle.sold_today.items():
@@ -137,6 +173,7 @@ def test_books_agree_with_an_oracle_and_no_accepted_order_breaks_a_limit(
         ]
         for books in beat.output.portfolios:
             _check_books(books, oracles[books.account_id])
+        assert has_commands or not beat.output.controls
 
 
 @EXAMPLES
@@ -184,7 +221,9 @@ def test_frozen_cash_covers_the_fees_of_every_open_order(seed: int) -> None:
 @given(seed=SEEDS, reload_every=st.integers(1, 7))
 def test_restoring_a_snapshot_changes_nothing(seed: int, reload_every: int) -> None:
     """A stage that crashes at any beat says what the undisturbed one says."""
-    assert play(seed, reload_every=reload_every) == play(seed)
+    disturbed = play(seed, has_commands=True, reload_every=reload_every)
+
+    assert disturbed == play(seed, has_commands=True)
 
 
 @pytest.mark.parametrize("is_daily", [False, True])
@@ -197,9 +236,29 @@ def test_outcome_does_not_depend_on_how_accounts_are_spread(
     """Partitions are invisible."""
     alpha, *others = ACCOUNTS
 
-    whole = play(seed, is_daily=is_daily)
+    groups = ((alpha,), tuple(others))
+    whole = play(seed, is_daily=is_daily, has_commands=True)
 
-    assert play(seed, is_daily=is_daily, groups=((alpha,), tuple(others))) == whole
+    assert play(seed, is_daily=is_daily, has_commands=True, groups=groups) == whole
+
+
+def test_the_random_commands_are_rich() -> None:
+    """And yet there is trade."""
+    beats = [beat for seed in range(20) for beat in play(seed, has_commands=True)]
+    outcomes = [outcome for beat in beats for outcome in beat.output.controls]
+    reasons = {decision.reason for beat in beats for decision in beat.output.decisions}
+
+    assert {outcome.command for outcome in outcomes} == set(ControlCommand)
+    assert {outcome.is_for_all for outcome in outcomes} == {False, True}
+    assert Reason.DUPLICATE_REQUEST in {outcome.reason for outcome in outcomes}
+    assert {(outcome.state_before, outcome.state_after) for outcome in outcomes} >= {
+        (one, other)
+        for one in AccountState
+        for other in AccountState
+        if one is AccountState.ACTIVE or other is AccountState.ACTIVE
+    }
+    assert {Reason.NONE, Reason.ACCOUNT_HALTED, Reason.ACCOUNT_REDUCING} <= reasons
+    assert sum(len(beat.fills) for beat in beats) > 200
 
 
 def test_the_random_world_is_rich() -> None:
@@ -215,6 +274,10 @@ def test_the_random_world_is_rich() -> None:
         Reason.UNKNOWN_ORDER,
         Reason.DUPLICATE_REQUEST,
         Reason.BAD_PRICE_TICK,
+        Reason.OUTSIDE_PRICE_CAGE,
+        Reason.SELF_TRADE,
+        Reason.ORDER_RATE_LIMIT,
+        Reason.DAILY_ORDER_LIMIT,
         Reason.BAD_LOT,
         Reason.NOT_SELLABLE,
         Reason.NOT_ENOUGH_CASH,

@@ -14,7 +14,7 @@ from tidegate_cli.compose import (
 )
 from tidegate_common.clock import ManualClock
 from tidegate_common.errors import ConfigError
-from tidegate_common.events.run import SyntheticSpec
+from tidegate_common.events.run import RiskLimits, SyntheticSpec
 
 # 2023-02-01 09:30:00 in Shanghai.
 OPENING_NS = 1_675_215_000 * 10**9
@@ -30,6 +30,26 @@ def test_compose_run_without_options_is_one_account_on_a_synthetic_market() -> N
     assert spec.feed.files == ()
     assert [each.name for each in spec.strategies] == ["book_imbalance"]
     assert [(each.account_id, each.cash_fen) for each in spec.accounts] == [("A001", 500_000_000)]
+
+
+def test_compose_run_gives_accounts_their_own_limits(tmp_path: Path) -> None:
+    """The others have the run's."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("version: 1\naccounts: {A002: {position_bps_max: 7}}\n", encoding="utf-8")
+
+    spec = compose_run(RunOptions(accounts=2, limits=str(path)), ManualClock())
+
+    own = [each.limits for each in spec.accounts]
+    assert own == [None, RiskLimits(position_bps_max=7)]
+
+
+def test_compose_run_limits_of_a_foreign_account_are_refused(tmp_path: Path) -> None:
+    """A limit that is silently not applied costs money."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("version: 1\naccounts: {A003: {}}\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"^limits: account A003 is not in the run, .* A002$"):
+        compose_run(RunOptions(accounts=2, limits=str(path)), ManualClock())
 
 
 def test_compose_run_id_tells_shanghai_time_and_the_settings() -> None:

@@ -11,6 +11,9 @@ from tidegate_cli.compose import RunOptions, compose_run
 from tidegate_cli.verify import Difference, Verdict
 from tidegate_common.clock import ManualClock
 from tidegate_common.codec import encode_event
+from tidegate_common.domain.enums import ControlCommand
+from tidegate_common.domain.ids import RequestId
+from tidegate_common.events.orders import ControlRequest, RequestEnvelope
 from tidegate_ingest.adapters.feed import open_feed
 
 SPEC = compose_run(RunOptions(instruments=5), ManualClock())
@@ -19,7 +22,9 @@ SPEC = compose_run(RunOptions(instruments=5), ManualClock())
 @pytest.fixture(scope="module")
 def beats() -> list[BeatOutcome]:
     """Beats of a small run with fills."""
-    return list(run_loop(SPEC, open_feed(SPEC).frames()))
+    halt = ControlRequest(RequestId("halt"), ControlCommand.HALT)
+    requests = {300: (RequestEnvelope(control=halt),)}
+    return list(run_loop(SPEC, open_feed(SPEC).frames(), requests))
 
 
 def record(beats: Iterable[BeatOutcome]) -> dict[str, list[str]]:
@@ -52,7 +57,8 @@ async def test_compare_equal_run_finds_no_difference(beats: list[BeatOutcome]) -
     recording = record(beats)
 
     assert await compare(recording, beats) == (len(beats), None)
-    assert all(recording[name] for name in ("decisions", "orders", "fills", "portfolios"))
+    names = ("decisions", "controls", "orders", "fills", "portfolios")
+    assert all(recording[name] for name in names)
 
 
 async def test_compare_changed_fill_is_shown_with_both_sides(beats: list[BeatOutcome]) -> None:

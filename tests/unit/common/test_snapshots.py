@@ -108,7 +108,7 @@ def test_snapshot_of_another_format_version_is_refused(monkeypatch: pytest.Monke
     data = encode_snapshot(make_snapshot(1))
     monkeypatch.undo()
 
-    with pytest.raises(ValueError, match="format_version must be 3, was 4"):
+    with pytest.raises(ValueError, match="format_version must be 4, was 5"):
         decode_snapshot(data)
 
 

@@ -5,14 +5,20 @@ from dataclasses import replace
 import pytest
 
 from tidegate_common.codec import decode_event, encode_event
-from tidegate_common.domain.enums import BeatKind
-from tidegate_common.domain.ids import AccountId, FillId, OrderId, RunId
+from tidegate_common.domain.enums import (
+    AccountState,
+    BeatKind,
+    ControlCommand,
+    Outcome,
+    Reason,
+)
+from tidegate_common.domain.ids import AccountId, FillId, OrderId, RequestId, RunId
 from tidegate_common.errors import ContractError
 from tidegate_common.events.execution import FillBatch
 from tidegate_common.events.message import DeadLetter
 from tidegate_common.events.orders import CancelOrder, OrderBatch
 from tidegate_common.events.portfolio import EquityPoint, PortfolioBatch
-from tidegate_common.events.risk import Decision, DecisionBatch, JournalEntry
+from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
 from tidegate_common.events.topics import FILLS
 from tidegate_common.frames.frame import BeatStamp
 from tidegate_common.testing.scripted_run import ScriptedRun
@@ -58,6 +64,33 @@ def test_decision_row_keeps_the_exact_json(rows: Projection) -> None:
     assert (row.outcome, row.reason) == ("rejected", "position_limit")
     assert decode_event(Decision, row.payload) == decision
     assert row.payload == encode_event(decision).decode()
+
+
+def test_control_row_keeps_the_exact_json(rows: Projection) -> None:
+    """Who halted what, when and with what effect can be asked for ever."""
+    outcome = ControlOutcome(
+        request_id=RequestId("c1"),
+        beat=3,
+        account_id=AccountId("A1"),
+        sequence=2,
+        command=ControlCommand.HALT,
+        is_for_all=True,
+        outcome=Outcome.REJECTED,
+        reason=Reason.DUPLICATE_REQUEST,
+        state_before=AccountState.ACTIVE,
+        state_after=AccountState.ACTIVE,
+        limits_before=None,
+        limits_after=None,
+        ts_event_ns=99,
+    )
+
+    rows.add_decisions(DecisionBatch(RUN, 3, 0, (), (outcome,)))
+
+    (row,) = rows.controls
+    assert (row.run_id, row.beat, row.account_id, row.sequence) == ("run-1", 3, "A1", 2)
+    assert (row.request_id, row.command) == ("c1", "halt")
+    assert (row.outcome, row.reason, row.ts_event_ns) == ("rejected", "duplicate_request", 99)
+    assert row.payload == encode_event(outcome).decode()
 
 
 def test_order_and_cancel_rows_go_to_their_tables(rows: Projection) -> None:

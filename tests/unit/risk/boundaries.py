@@ -1,6 +1,6 @@
 """Scenes on both sides of each reason's boundary, and what is said of the one beyond."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from tests.unit.risk.scenario import (
     APPLIANCE,
@@ -8,9 +8,8 @@ from tests.unit.risk.scenario import (
     LOOSE,
     Quote,
     Reference,
-    Stage,
-    order_request,
 )
+from tests.unit.risk.scenes import FEES, Boundary, Scene, sell
 
 from tidegate_common.domain.enums import (
     Layer,
@@ -18,71 +17,8 @@ from tidegate_common.domain.enums import (
     OrderType,
     Phase,
     Reason,
-    Side,
     Unit,
 )
-from tidegate_common.events.risk import Decision
-from tidegate_common.events.run import CommissionSpec, RiskLimits
-
-Options = dict[str, object]
-
-# 2024-06: commission 500 fen at least, transfer fee 0.001%, stamp duty 0.05% for sellers.
-FEES = CommissionSpec(rate_e6=250, minimum_fen=500)
-FREE = CommissionSpec(0, 0)
-FIRST, SECOND = Reference(), Reference(APPLIANCE)
-QUIET = Quote()
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One order request before a market; what is not said is harmless.
-
-    held_shares : bought at 4.00 the day before, in an account of `cash_fen`.
-    idle_beats : ticks without news before the request.
-    """
-
-    request: Options = field(default_factory=dict)
-    reference: Reference = FIRST
-    quote: Quote = QUIET
-    limits: RiskLimits = LOOSE
-    cash_fen: int = 100_000
-    commission: CommissionSpec = FREE
-    held_shares: int = 0
-    idle_beats: int = 0
-    seconds: int = 36_000
-    stale: tuple[int, ...] = ()
-
-    def decide(self) -> Decision:
-        """Return what risk decides."""
-        stage = Stage(cash_fen=self.cash_fen, limits=self.limits, commission=self.commission)
-        if self.held_shares:
-            stage.hold(self.held_shares, Reference(), SECOND)
-        stage.open(self.reference, SECOND)
-        stage.tick(self.quote, Quote(APPLIANCE))
-        for _ in range(self.idle_beats):
-            stage.tick()
-        request = order_request(**self.request)
-        output = stage.tick(requests=(request,), seconds=self.seconds, stale=self.stale)
-        (decision,) = output.decisions
-        return decision
-
-
-@dataclass(frozen=True)
-class Boundary:
-    """A scene that passes, its neighbour that does not, and what is said of that one."""
-
-    reason: Reason
-    good: Scene
-    bad: Scene
-    layer: Layer = Layer.VALIDITY
-    observed: int = 0
-    limit: int = 0
-    unit: Unit = Unit.NONE
-
-
-def _sell(quantity_shares: int, **changes: object) -> Options:
-    return {"side": Side.SELL, "quantity_shares": quantity_shares} | changes
-
 
 BOUNDARIES = (
     Boundary(Reason.UNKNOWN_INSTRUMENT, Scene(), Scene(request={"instrument": BANK + 1})),
@@ -94,8 +30,8 @@ BOUNDARIES = (
     Boundary(Reason.SUSPENDED, Scene(), Scene(reference=Reference(is_suspended=True))),
     Boundary(
         Reason.MISSING_MARK,
-        Scene(reference=Reference(prev_close_e4=1), quote=Quote(last_e4=0)),
-        Scene(reference=Reference(prev_close_e4=0), quote=Quote(last_e4=0)),
+        Scene(reference=Reference(prev_close_e4=1), quote=Quote(last_e4=0, ask_e4=40_000)),
+        Scene(reference=Reference(prev_close_e4=0), quote=Quote(last_e4=0, ask_e4=40_000)),
         observed=0,
         limit=1,
         unit=Unit.PRICE_E4,
@@ -156,8 +92,8 @@ BOUNDARIES = (
     ),
     Boundary(
         Reason.OUTSIDE_PRICE_LIMIT,
-        Scene(request={"price_e4": 44_000}),
-        Scene(request={"price_e4": 44_100}),
+        Scene(request={"price_e4": 44_000}, quote=Quote(ask_e4=44_000)),
+        Scene(request={"price_e4": 44_100}, quote=Quote(ask_e4=44_000)),
         observed=44_100,
         limit=44_000,
         unit=Unit.PRICE_E4,
@@ -188,16 +124,16 @@ BOUNDARIES = (
     ),
     Boundary(
         Reason.BAD_LOT,
-        Scene(request=_sell(100), held_shares=100),
-        Scene(request=_sell(99), held_shares=100),
+        Scene(request=sell(100), held_shares=100),
+        Scene(request=sell(99), held_shares=100),
         observed=99,
         limit=100,
         unit=Unit.SHARES,
     ),
     Boundary(
         Reason.NOT_SELLABLE,
-        Scene(request=_sell(100), held_shares=100),
-        Scene(request=_sell(101), held_shares=100),
+        Scene(request=sell(100), held_shares=100),
+        Scene(request=sell(101), held_shares=100),
         observed=100,
         limit=101,
         unit=Unit.SHARES,
@@ -220,8 +156,8 @@ BOUNDARIES = (
     ),
     Boundary(
         Reason.MARKET_CLOSED,
-        Scene(seconds=41_399, request=_sell(100), held_shares=100),
-        Scene(seconds=41_400, request=_sell(100), held_shares=100),
+        Scene(seconds=41_399, request=sell(100), held_shares=100),
+        Scene(seconds=41_400, request=sell(100), held_shares=100),
         layer=Layer.MARKET_HOURS,
         observed=Phase.LUNCH,
     ),
@@ -264,12 +200,12 @@ BOUNDARIES = (
         Scene(
             limits=replace(LOOSE, daily_loss_bps_max=300),
             held_shares=100,
-            quote=Quote(last_e4=37_000),
+            quote=Quote(last_e4=37_000, ask_e4=40_000),
         ),
         Scene(
             limits=replace(LOOSE, daily_loss_bps_max=300),
             held_shares=100,
-            quote=Quote(last_e4=36_900),
+            quote=Quote(last_e4=36_900, ask_e4=40_000),
         ),
         layer=Layer.DAILY_LOSS,
         observed=310,
@@ -281,12 +217,12 @@ BOUNDARIES = (
         Scene(
             limits=replace(LOOSE, drawdown_bps_max=300),
             held_shares=100,
-            quote=Quote(last_e4=37_000),
+            quote=Quote(last_e4=37_000, ask_e4=40_000),
         ),
         Scene(
             limits=replace(LOOSE, drawdown_bps_max=300),
             held_shares=100,
-            quote=Quote(last_e4=36_900),
+            quote=Quote(last_e4=36_900, ask_e4=40_000),
         ),
         layer=Layer.DRAWDOWN,
         observed=310,

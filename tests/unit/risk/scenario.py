@@ -11,6 +11,7 @@ import numpy as np
 
 from tidegate_common.domain.enums import (
     BeatKind,
+    ControlCommand,
     LimitState,
     Liquidity,
     OrderReason,
@@ -26,6 +27,7 @@ from tidegate_common.domain.units import notional_fen
 from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.events.orders import (
     CancelRequest,
+    ControlRequest,
     OrderRequest,
     RequestEnvelope,
     SubmitOrder,
@@ -34,6 +36,7 @@ from tidegate_common.events.run import (
     AccountSpec,
     CommissionSpec,
     ConstructionSpec,
+    ProgrammeTradingSpec,
     RiskLimits,
     RunSpec,
     StrategySpec,
@@ -71,6 +74,7 @@ class Reference:
     prev_close_e4: int = PRICE_E4
     limit_up_e4: int = 44_000
     limit_down_e4: int = 36_000
+    is_st: bool = False
     open_e4: int = 0
     sector: str = "finance"
 
@@ -93,7 +97,7 @@ def reference_rows(references: Sequence[Reference]) -> ReferenceRows:
         instrument=np.array([each.instrument for each in sorted_], np.int64),
         board=np.array([board_of(each.instrument) for each in sorted_], np.uint8),
         limit_state=np.array([each.limit_state for each in sorted_], np.uint8),
-        is_st=np.zeros(len(sorted_), np.bool_),
+        is_st=np.array([each.is_st for each in sorted_], np.bool_),
         is_suspended=np.array([each.is_suspended for each in sorted_], np.bool_),
         prev_close_e4=np.array([each.prev_close_e4 for each in sorted_], np.int64),
         limit_up_e4=np.array([each.limit_up_e4 for each in sorted_], np.int64),
@@ -176,6 +180,20 @@ def cancel_request(order: str, *, request: str = "cancel") -> RequestEnvelope:
     )
 
 
+def control_request(
+    command: ControlCommand,
+    account: str | None = "alpha",
+    *,
+    request: str = "control",
+    limits: RiskLimits | None = None,
+) -> RequestEnvelope:
+    """Return a command to an account, or to all."""
+    account_id = None if account is None else AccountId(account)
+    return RequestEnvelope(
+        control=ControlRequest(RequestId(request), command, account_id, limits),
+    )
+
+
 def update_of(
     order: SubmitOrder,
     status: OrderStatus,
@@ -240,19 +258,26 @@ class Stage:
     accounts: tuple[str, ...] = ("alpha",)
     strategies: tuple[str, ...] = ("cross",)
     limits: RiskLimits = LOOSE
+    own_limits: Mapping[str, RiskLimits] = field(default_factory=dict)
     construction: ConstructionSpec = field(default_factory=ConstructionSpec)
     commission: CommissionSpec = field(default_factory=lambda: CommissionSpec(0, 0))
+    thresholds: ProgrammeTradingSpec | None = None
+    days: tuple[int, ...] = DAYS
     beat: int = 0
     day: int = 0
 
     def __post_init__(self) -> None:
         self.spec = RunSpec(
             run_id=RunId("run"),
-            accounts=tuple(AccountSpec(AccountId(name), self.cash_fen) for name in self.accounts),
+            accounts=tuple(
+                AccountSpec(AccountId(name), self.cash_fen, self.own_limits.get(name))
+                for name in self.accounts
+            ),
             strategies=tuple(StrategySpec(name, "fake") for name in self.strategies),
             construction=self.construction,
             limits=self.limits,
             commission=self.commission,
+            programme_trading=self.thresholds,
         )
         self.engine = RiskEngine(self.spec, tuple(AccountId(name) for name in self.accounts))
         self._request_numbers = count()
@@ -302,7 +327,7 @@ class Stage:
         inputs: Mapping[str, object],
     ) -> RiskOutput:
         options = dict(inputs)
-        date = DAYS[self.day]
+        date = self.days[self.day]
         is_last = bool(options.pop("is_last", False))
         stamp = BeatStamp(
             RunId("run"), self.beat, kind, date, shanghai_ns(date, seconds), is_last=is_last

@@ -259,8 +259,9 @@ def test_daily_exit_is_priced_below_the_close_and_sells_what_was_bought_today() 
 
 
 def test_bar_price_on_a_day_without_limits_is_not_cut() -> None:
-    """UNLIMITED has no band to stay in."""
-    stage = Stage(construction=ConstructionSpec(price_offset_bps=2_000))
+    """UNLIMITED has no band to stay in, and the main board no cage before 2023-04-10."""
+    construction = ConstructionSpec(price_offset_bps=2_000)
+    stage = Stage(construction=construction, days=(20230407,))
     stage.open(Reference(limit_state=LimitState.UNLIMITED, limit_up_e4=0, limit_down_e4=0))
 
     output = stage.bar({BANK: 40_000}, scores=BUY)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from tests.unit.risk.boundaries import BOUNDARIES, Boundary
+from tests.unit.risk.boundaries import BOUNDARIES
+from tests.unit.risk.conduct_boundaries import CONDUCT_BOUNDARIES
 from tests.unit.risk.scenario import (
     BANK,
     LIQUOR,
@@ -16,6 +17,7 @@ from tests.unit.risk.scenario import (
     order_request,
     update_of,
 )
+from tests.unit.risk.scenes import Boundary
 
 from tidegate_common.domain.enums import (
     AccountState,
@@ -25,29 +27,33 @@ from tidegate_common.domain.enums import (
     Reason,
     Side,
 )
+from tidegate_common.domain.ids import AccountId
 from tidegate_common.events.run import RiskLimits
 from tidegate_risk.engine.case import exceeds_bps, ratio_bps_up
 
-# Reasons that take more than one request; each has a test below.
+ALL_BOUNDARIES = (*BOUNDARIES, *CONDUCT_BOUNDARIES)
+# Reasons that take more than one request; each has a test below. Those of commands alone have
+# theirs beside the commands'.
 TOLD_APART = {
     Reason.DUPLICATE_REQUEST,
     Reason.UNKNOWN_ORDER,
     Reason.ACCOUNT_HALTED,
     Reason.ACCOUNT_REDUCING,
+    Reason.BAD_LIMITS,
 }
 
 
-@pytest.mark.parametrize("boundary", BOUNDARIES, ids=lambda boundary: str(boundary.reason))
+@pytest.mark.parametrize("boundary", ALL_BOUNDARIES, ids=lambda boundary: str(boundary.reason))
 def test_request_one_unit_within_the_boundary_is_accepted(boundary: Boundary) -> None:
     """A limit that bites early costs trades that nobody can explain."""
     decision = boundary.good.decide()
 
     assert (decision.outcome, decision.reason) == (Outcome.ACCEPTED, Reason.NONE)
     assert (decision.layer, decision.observed, decision.limit) == (Layer.VALIDITY, 0, 0)
-    assert decision.order_id == f"run.{decision.beat}.alpha.0"
+    assert decision.order_id == f"run.{decision.beat}.alpha.{decision.sequence}"
 
 
-@pytest.mark.parametrize("boundary", BOUNDARIES, ids=lambda boundary: str(boundary.reason))
+@pytest.mark.parametrize("boundary", ALL_BOUNDARIES, ids=lambda boundary: str(boundary.reason))
 def test_request_one_unit_beyond_the_boundary_is_rejected(boundary: Boundary) -> None:
     """A limit that bites late is no limit, and a rejection without numbers teaches nothing."""
     decision = boundary.bad.decide()
@@ -60,7 +66,7 @@ def test_request_one_unit_beyond_the_boundary_is_rejected(boundary: Boundary) ->
 
 def test_every_reason_has_its_boundary() -> None:
     """A reason that is added has to be tested."""
-    covered = {boundary.reason for boundary in BOUNDARIES} | TOLD_APART
+    covered = {boundary.reason for boundary in ALL_BOUNDARIES} | TOLD_APART
 
     assert covered == set(Reason) - {Reason.NONE}
 
@@ -165,7 +171,8 @@ def test_account_that_breached_its_daily_loss_reduces_for_the_rest_of_the_day(
     stage.tick(Quote(last_e4=last_e4))
 
     buy = stage.ask(Quote()).decisions[0]
-    sell = stage.ask(side=Side.SELL).decisions[0]
+    # A tick above the buy, which may be open.
+    sell = stage.ask(side=Side.SELL, price_e4=40_100).decisions[0]
 
     assert buy.reason is reason
     assert buy.layer is (Layer.VALIDITY if reason is Reason.NONE else Layer.DAILY_LOSS)
@@ -248,7 +255,7 @@ def test_sell_passes_every_limit_that_a_buy_breaks() -> None:
         sector_bps_max=0,
         leverage_bps_max=0,
     )
-    stage.engine._rules = replace(stage.engine._rules, limits=nothing)
+    stage.engine._accounts[AccountId("alpha")].limits = nothing
 
     sale = stage.ask(Quote(last_e4=36_000), side=Side.SELL).decisions[0]
 

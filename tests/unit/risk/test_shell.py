@@ -9,6 +9,7 @@ from tests.unit.risk.scenario import (
     LOOSE,
     Quote,
     Reference,
+    control_request,
     order_request,
     quote_rows,
     reference_rows,
@@ -18,7 +19,14 @@ from tests.unit.risk.scenario import (
 from tidegate_common.bus.headers import beat_message, frame_message
 from tidegate_common.bus.processor import BeatInputs, Slot
 from tidegate_common.codec import decode_event, encode_event
-from tidegate_common.domain.enums import BeatKind, OrderReason, OrderStatus, Reason, Side
+from tidegate_common.domain.enums import (
+    BeatKind,
+    ControlCommand,
+    OrderReason,
+    OrderStatus,
+    Reason,
+    Side,
+)
 from tidegate_common.domain.ids import (
     AccountId,
     OrderId,
@@ -91,6 +99,19 @@ def _decisions(messages: list[Message] | tuple[Message, ...]) -> DecisionBatch:
 
 def _portfolios(messages: list[Message] | tuple[Message, ...]) -> PortfolioBatch:
     return decode_event(PortfolioBatch, messages[-1].value)
+
+
+def test_command_is_answered_in_the_batch_of_decisions() -> None:
+    """The recorder and everybody else who reads decisions hear of it."""
+    processor = _processor(partitions=2)
+    processor.on_beat(_inputs(OPEN))
+    halt = control_request(ControlCommand.HALT, None)
+
+    batch = _decisions(tuple(processor.on_beat(_inputs(TICK, requests=(halt,)))))
+
+    own = [name for name in sorted(ACCOUNTS) if risk_partition_of(name, 2) == 0]
+    assert [outcome.account_id for outcome in batch.controls] == own
+    assert {decision.reason for decision in batch.decisions} == {Reason.ACCOUNT_HALTED}
 
 
 def test_slots_name_every_shard_of_every_input() -> None:

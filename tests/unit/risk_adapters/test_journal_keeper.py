@@ -10,10 +10,13 @@ from tidegate_common.bus.journal import JournalFold
 from tidegate_common.bus.memory import MemoryBus
 from tidegate_common.clock import ManualClock
 from tidegate_common.codec import decode_event, encode_event
+from tidegate_common.domain.enums import ControlCommand
+from tidegate_common.domain.ids import AccountId, RequestId
 from tidegate_common.errors import TransientError
 from tidegate_common.events.message import Message
-from tidegate_common.events.orders import RequestEnvelope
+from tidegate_common.events.orders import ControlRequest, RequestEnvelope
 from tidegate_common.events.risk import JournalEntry
+from tidegate_common.events.run import RiskLimits
 from tidegate_common.events.topics import JOURNAL, ORDERS, REQUESTS, SCORES
 from tidegate_common.testing.builders import (
     make_beat_message,
@@ -29,6 +32,8 @@ from tidegate_risk.adapters.journal import (
     JournalKeeper,
 )
 
+HALT_ALL = ControlRequest(RequestId("halt"), ControlCommand.HALT)
+
 
 class Risk:
     """A stage with a journal, on a bus and a clock that stand still."""
@@ -40,7 +45,13 @@ class Risk:
         self.toy = ToyProcessor()
         self.core = StageCore(self.toy, self.fold)
         writer = FailingBus(bus, fail_at_call=fail_at_call)
-        self.keeper = JournalKeeper(writer, self.fold, 0, self.clock)
+        self.keeper = JournalKeeper(
+            writer,
+            self.fold,
+            self.clock,
+            partition=0,
+            partition_count=2,
+        )
         self._offsets: dict[TopicPartition, int] = {}
 
     def give_beat(self, beat: int, run_id: str = "run-a", *, is_last: bool = False) -> None:
@@ -216,11 +227,61 @@ async def test_keeper_request_read_twice_enters_once() -> None:
     }
 
 
+async def test_keeper_command_enters_with_the_share_of_its_partition() -> None:
+    """Whatever its sender wrote there: who counts partitions wrongly would miss accounts."""
+    risk = Risk(await make_bus())
+    sent = replace(HALT_ALL, risk_partition=1, risk_partition_count=7)
+    risk.keeper.take_request(request_message(0, RequestEnvelope(control=sent)))
+
+    await risk.take_beat(0, 3.0)
+
+    (entered,) = risk.toy.inputs[0].requests
+    expected = replace(HALT_ALL, risk_partition=0, risk_partition_count=2)
+    assert entered == RequestEnvelope(control=expected)
+
+
+async def test_keeper_new_limits_enter_as_they_are() -> None:
+    """For an account they need no share, but a share does no harm."""
+    risk = Risk(await make_bus())
+    limits = RiskLimits(position_bps_max=1)
+    setting = ControlRequest(RequestId("c"), ControlCommand.SET_LIMITS, AccountId("A1"), limits)
+    risk.keeper.take_request(request_message(0, RequestEnvelope(control=setting)))
+
+    await risk.take_beat(0, 3.0)
+
+    (entered,) = risk.toy.inputs[0].requests
+    assert entered.control == replace(setting, risk_partition_count=2)
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
         (b"hello", "expected a RequestEnvelope as JSON"),
-        (encode_event(RequestEnvelope()), "expected exactly one of order and cancel"),
+        (encode_event(RequestEnvelope()), "expected exactly one of order, cancel and control"),
+        (
+            encode_event(replace(make_request(), control=HALT_ALL)),
+            "expected exactly one of order, cancel and control",
+        ),
+        (
+            encode_event(
+                RequestEnvelope(control=replace(HALT_ALL, command=ControlCommand.SET_LIMITS)),
+            ),
+            "expected set_limits to name an account, found none",
+        ),
+        (
+            encode_event(
+                RequestEnvelope(
+                    control=ControlRequest(
+                        RequestId("c"), ControlCommand.SET_LIMITS, AccountId("A1")
+                    ),
+                ),
+            ),
+            "expected limits with set_limits alone, found set_limits with no limits",
+        ),
+        (
+            encode_event(RequestEnvelope(control=replace(HALT_ALL, limits=RiskLimits()))),
+            "expected limits with set_limits alone, found halt with limits",
+        ),
     ],
 )
 async def test_keeper_request_that_is_none_is_put_aside_and_passed(value: bytes, text: str) -> None:

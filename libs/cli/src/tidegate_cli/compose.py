@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
@@ -19,6 +19,7 @@ from tidegate_common.events.run import (
     AccountSpec,
     FeedSpec,
     InputFile,
+    RiskLimits,
     RunSpec,
     StrategySpec,
     SyntheticSpec,
@@ -87,7 +88,7 @@ def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
     feed = _feed(options)
     spec = RunSpec(
         run_id=RunId(""),
-        accounts=_accounts(options.accounts, parse_cash(options.cash)),
+        accounts=_accounts(options.accounts, parse_cash(options.cash), limits.accounts),
         strategies=_strategies(options, feed, config_dir / "strategies"),
         feed=feed,
         seed=options.seed,
@@ -96,6 +97,7 @@ def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
         commission=limits.commission,
         execution=limits.execution,
         warmup_days=options.warmup_days,
+        programme_trading=limits.programme_trading,
     )
     return replace(spec, run_id=_run_id(options.run_id, spec, clock))
 
@@ -156,11 +158,19 @@ def parse_log_level(text: str) -> str:
     raise ConfigError(message)
 
 
-def _accounts(count: int, cash_fen: int) -> tuple[AccountSpec, ...]:
+def _accounts(
+    count: int,
+    cash_fen: int,
+    limits: Mapping[str, RiskLimits],
+) -> tuple[AccountSpec, ...]:
     _check_range("--accounts", count, 1, ACCOUNTS_MAX)
-    return tuple(
-        AccountSpec(AccountId(f"A{number:03d}"), cash_fen) for number in range(1, count + 1)
-    )
+    names = [f"A{number:03d}" for number in range(1, count + 1)]
+    for name in limits:
+        # A limit that is silently not applied costs money.
+        if name not in names:
+            message = f"limits: account {name} is not in the run, its last one is {names[-1]}"
+            raise ConfigError(message)
+    return tuple(AccountSpec(AccountId(name), cash_fen, limits.get(name)) for name in names)
 
 
 def _feed(options: RunOptions) -> FeedSpec:

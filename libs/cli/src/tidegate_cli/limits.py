@@ -1,7 +1,7 @@
 """Limits files: `config/limits/*.yaml` into the specs of a run, every value checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -9,23 +9,25 @@ import yaml
 
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import (
+    RISK_LIMIT_RANGES,
     CommissionSpec,
     ConstructionSpec,
     ExecutionSpec,
+    ProgrammeTradingSpec,
     RiskLimits,
 )
+from tidegate_common.market.dated import FIRST_DATE, LAST_DATE
 
 SUFFIXES: Final = (".yaml", ".yml")
 VERSION: Final = 1
 
 _BPS_MAX: Final = 10_000
 _SCORE_MAX: Final = 1_000_000
-# Ten times equity: beyond what any broker lends on A-shares.
-_LEVERAGE_BPS_MAX: Final = 100_000
 _BEATS_MAX: Final = 1_000_000
 # Three per cent of turnover; the law's own bound is three per mille.
 _RATE_E6_MAX: Final = 30_000
 _MINIMUM_FEN_MAX: Final = 100_000
+_MESSAGES_MAX: Final = 1_000_000
 
 # Least and greatest value of each key.
 _RANGES: Final[Mapping[str, tuple[int, int]]] = {
@@ -35,32 +37,40 @@ _RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "cash_buffer_bps": (0, _BPS_MAX),
     "cooldown_beats": (0, _BEATS_MAX),
     "price_offset_bps": (0, _BPS_MAX),
-    "position_bps_max": (0, _LEVERAGE_BPS_MAX),
-    "daily_loss_bps_max": (0, _BPS_MAX),
-    "drawdown_bps_max": (0, _BPS_MAX),
-    "sector_bps_max": (0, _LEVERAGE_BPS_MAX),
-    "leverage_bps_max": (0, _LEVERAGE_BPS_MAX),
-    "stale_beats_max": (0, _BEATS_MAX),
+    **RISK_LIMIT_RANGES,
     "rate_e6": (0, _RATE_E6_MAX),
     "minimum_fen": (0, _MINIMUM_FEN_MAX),
     "participation_bps_max": (0, _BPS_MAX),
     "slippage_bps": (0, _BPS_MAX),
+    "messages_per_second": (1, _MESSAGES_MAX),
+    "messages_per_day": (1, _MESSAGES_MAX),
+    "effective_from": (FIRST_DATE, LAST_DATE),
+    "effective_to": (FIRST_DATE, LAST_DATE),
 }
 
 # Keys that are true or false.
 _FLAGS: Final = frozenset({"is_bundled"})
+# Keys that are words.
+_WORDS: Final = frozenset({"source"})
 
 Section = TypeVar("Section", ConstructionSpec, RiskLimits, CommissionSpec, ExecutionSpec)
 
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """What a limits file says; its sections have the names of these fields."""
+    """What a limits file says; its sections have the names of these fields.
+
+    accounts : limits of accounts that have their own, by id; what an account's entry does not say
+        is as in `limits`.
+    programme_trading : None where the rule book's thresholds hold on every day.
+    """
 
     construction: ConstructionSpec
     limits: RiskLimits
+    accounts: Mapping[str, RiskLimits]
     commission: CommissionSpec
     execution: ExecutionSpec
+    programme_trading: ProgrammeTradingSpec | None
 
 
 def load_limits(name_or_path: str, directory: Path) -> RunLimits:
@@ -106,11 +116,14 @@ def _parse(name: str, document: object) -> RunLimits:
     if version != VERSION or isinstance(version, bool):
         message = f"{name}: version must be {VERSION}, was {version!r}"
         raise ConfigError(message)
+    of_all = _section(name, sections, "limits", RiskLimits())
     limits = RunLimits(
         construction=_section(name, sections, "construction", ConstructionSpec()),
-        limits=_section(name, sections, "limits", RiskLimits()),
+        limits=of_all,
+        accounts=_accounts(name, sections.get("accounts", {}), of_all),
         commission=_section(name, sections, "commission", CommissionSpec()),
         execution=_section(name, sections, "execution", ExecutionSpec()),
+        programme_trading=_thresholds(name, sections),
     )
     construction = limits.construction
     if construction.exit_score_e6 >= construction.enter_score_e6:
@@ -122,6 +135,12 @@ def _parse(name: str, document: object) -> RunLimits:
     return limits
 
 
+def _accounts(name: str, entries: object, of_all: RiskLimits) -> dict[str, RiskLimits]:
+    where = f"{name}: accounts"
+    accounts = _mapping(where, entries)
+    return {account: _section(where, accounts, account, of_all) for account in accounts}
+
+
 def _section(name: str, sections: Mapping[str, object], key: str, defaults: Section) -> Section:
     """Return a section's spec; what the file does not say keeps its default."""
     if key not in sections:
@@ -129,20 +148,54 @@ def _section(name: str, sections: Mapping[str, object], key: str, defaults: Sect
     where = f"{name}: {key}"
     values = _mapping(where, sections[key])
     _refuse_unknown(where, values, [field.name for field in fields(defaults)])
-    # Of its field's type, as its check has seen.
-    checked: dict[str, Any] = {
-        field: _flag(f"{where}.{field}", value)
-        if field in _FLAGS
-        else _number(f"{where}.{field}", field, value)
-        for field, value in values.items()
-    }
-    return type(defaults)(**checked)
+    return replace(defaults, **_checked(where, values))
+
+
+def _thresholds(name: str, sections: Mapping[str, object]) -> ProgrammeTradingSpec | None:
+    """Return a user's own thresholds; who brings some says all of them, and where they stand."""
+    key = "programme_trading"
+    if key not in sections:
+        return None
+    where = f"{name}: {key}"
+    values = _mapping(where, sections[key])
+    known = [field.name for field in fields(ProgrammeTradingSpec)]
+    _refuse_unknown(where, values, known)
+    for field in known:
+        if field not in values:
+            message = f"{where}: {field} is missing"
+            raise ConfigError(message)
+    thresholds = ProgrammeTradingSpec(**_checked(where, values))
+    if thresholds.effective_from > thresholds.effective_to:
+        message = (
+            f"{where}.effective_from must not be after effective_to "
+            f"({thresholds.effective_to}), was {thresholds.effective_from}"
+        )
+        raise ConfigError(message)
+    return thresholds
+
+
+def _checked(where: str, values: Mapping[str, object]) -> dict[str, Any]:
+    """Return values, each of its field's type, as its check has seen."""
+    return {field: _check(f"{where}.{field}", field, value) for field, value in values.items()}
+
+
+def _check(where: str, field: str, value: object) -> int | str:
+    if field in _FLAGS:
+        return _flag(where, value)
+    return _word(where, value) if field in _WORDS else _number(where, field, value)
 
 
 def _number(where: str, field: str, value: object) -> int:
     least, greatest = _RANGES[field]
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
         message = f"{where} must be a whole number from {least} to {greatest}, was {value!r}"
+        raise ConfigError(message)
+    return value
+
+
+def _word(where: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        message = f"{where} must be words, was {value!r}"
         raise ConfigError(message)
     return value
 

@@ -11,13 +11,14 @@ from tidegate_common.errors import ConfigError, ContractError, TidegateError
 from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.events.orders import CancelOrder, RequestEnvelope, SubmitOrder
 from tidegate_common.events.portfolio import PortfolioState
-from tidegate_common.events.risk import Decision, JournalEntry
+from tidegate_common.events.risk import ControlOutcome, Decision, JournalEntry
 from tidegate_common.events.run import RunSpec
 from tidegate_common.store.postgres import Pool
 from tidegate_ingest.adapters.feed import open_feed
 from tidegate_recorder.queries import (
     RecordedRun,
     cancel_payloads,
+    control_payloads,
     decision_payloads,
     fill_payloads,
     journal_payloads,
@@ -34,7 +35,7 @@ NOTHING: Final = "nothing"
 # A transaction and its cursor for each stream, and one for the questions in between.
 CONNECTIONS_MAX: Final = 8
 
-Event = Decision | SubmitOrder | CancelOrder | OrderUpdate | Fill | PortfolioState
+Event = Decision | ControlOutcome | SubmitOrder | CancelOrder | OrderUpdate | Fill | PortfolioState
 Key = tuple[int | str, ...]
 
 
@@ -200,7 +201,7 @@ async def _journaled_requests(pool: Pool, run_id: str) -> dict[int, tuple[Reques
 def _key(event: Event) -> Key:
     """Return the place of an event in the order of its table."""
     match event:
-        case Decision() | SubmitOrder():
+        case Decision() | ControlOutcome() | SubmitOrder():
             return (event.beat, event.account_id, event.sequence)
         case CancelOrder():
             return (event.beat, event.account_id, event.sequence, event.order_id)
@@ -215,6 +216,7 @@ def _key(event: Event) -> Key:
 
 _STREAMS: Final = (
     _Stream("decisions", decision_payloads, lambda beat: beat.decisions, _key),
+    _Stream("controls", control_payloads, lambda beat: beat.controls, _key),
     _Stream("orders", order_payloads, lambda beat: beat.submits, _key),
     _Stream("cancels", cancel_payloads, lambda beat: beat.cancels, _key),
     _Stream("order updates", order_update_payloads, lambda beat: beat.updates, _key),

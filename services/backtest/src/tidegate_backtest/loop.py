@@ -9,7 +9,7 @@ from tidegate_common.domain.ids import AccountId
 from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.events.orders import CancelOrder, RequestEnvelope, SubmitOrder
 from tidegate_common.events.portfolio import PortfolioState
-from tidegate_common.events.risk import Decision
+from tidegate_common.events.risk import ControlOutcome, Decision
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import BeatStamp, Frame, merge_scores
 from tidegate_execution.engine.engine import ExecutionEngine
@@ -29,6 +29,7 @@ class BeatOutcome:
     tick_count: int
     score_count: int
     decisions: tuple[Decision, ...]
+    controls: tuple[ControlOutcome, ...]
     submits: tuple[SubmitOrder, ...]
     cancels: tuple[CancelOrder, ...]
     updates: tuple[OrderUpdate, ...]
@@ -71,6 +72,7 @@ def run_loop(
             tick_count=output.tick_count,
             score_count=output.score_count,
             decisions=output.decisions,
+            controls=output.controls,
             submits=submits,
             cancels=cancels,
             updates=report.updates,

@@ -40,6 +40,8 @@ _LATEST_RUN = "SELECT run_id FROM runs ORDER BY recorded_at DESC, run_id DESC LI
 _PAYLOADS = {
     "decisions": "SELECT payload FROM decisions WHERE run_id = $1 "
     "ORDER BY beat, account_id, sequence",
+    "controls": "SELECT payload FROM controls WHERE run_id = $1 "
+    "ORDER BY beat, account_id, sequence",
     "orders": "SELECT payload FROM orders WHERE run_id = $1 ORDER BY beat, account_id, sequence",
     "cancels": "SELECT payload FROM cancels WHERE run_id = $1 "
     "ORDER BY beat, account_id, sequence, order_id",
@@ -63,6 +65,7 @@ _KEYS = {
     "runs": "run_id",
     "beats": "beat",
     "decisions": "beat, account_id, sequence",
+    "controls": "beat, account_id, sequence",
     "orders": "beat, account_id, sequence",
     "cancels": "beat, account_id, sequence, order_id",
     "order_updates": "order_id, beat",
@@ -149,6 +152,11 @@ async def run_summary(pool: Pool, run_id: str) -> RunTotals:
 def decision_payloads(pool: Pool, run_id: str) -> AsyncIterator[str]:
     """Yield the JSON of every decision, sorted by (beat, account, sequence)."""
     return _payloads(pool, run_id, "decisions")
+
+
+def control_payloads(pool: Pool, run_id: str) -> AsyncIterator[str]:
+    """Yield the JSON of every ControlOutcome, sorted by (beat, account, sequence)."""
+    return _payloads(pool, run_id, "controls")
 
 
 def order_payloads(pool: Pool, run_id: str) -> AsyncIterator[str]:

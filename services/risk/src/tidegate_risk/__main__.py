@@ -47,7 +47,13 @@ async def serve(service: Service[RiskSettings]) -> None:
     )
     fold = JournalFold()
     core = StageCore(processor, fold, stripe_count=settings.stripe_count)
-    keeper = JournalKeeper(bus, fold, settings.partition, SystemClock())
+    keeper = JournalKeeper(
+        bus,
+        fold,
+        SystemClock(),
+        partition=settings.partition,
+        partition_count=settings.risk_partition_count,
+    )
 
     async def put(stamp: BeatStamp) -> bool:
         return await cache.put(stamp.run_id, stamp.beat, processor.current_portfolios())

@@ -167,6 +167,7 @@ class RiskProcessor:
             beat=stamp.beat,
             risk_partition=self._partition,
             decisions=output.decisions,
+            controls=output.controls,
         )
         portfolios = PortfolioBatch(
             run_id=stamp.run_id,

@@ -227,6 +227,7 @@ class Reason(StrEnum):
     UNKNOWN_ACCOUNT = "unknown_account"
     UNKNOWN_SECTOR = "unknown_sector"
     UNKNOWN_PRICE_LIMIT = "unknown_price_limit"
+    UNKNOWN_PRICE_CAGE = "unknown_price_cage"
     UNKNOWN_ORDER = "unknown_order"
     DUPLICATE_REQUEST = "duplicate_request"
     SUSPENDED = "suspended"
@@ -234,9 +235,14 @@ class Reason(StrEnum):
     MISSING_MARK = "missing_mark"
     BAD_PRICE_TICK = "bad_price_tick"
     OUTSIDE_PRICE_LIMIT = "outside_price_limit"
+    OUTSIDE_PRICE_CAGE = "outside_price_cage"
+    SELF_TRADE = "self_trade"
     BAD_LOT = "bad_lot"
+    ST_BUY_CAP = "st_buy_cap"
     NOT_SELLABLE = "not_sellable"
     NOT_ENOUGH_CASH = "not_enough_cash"
+    ORDER_RATE_LIMIT = "order_rate_limit"
+    DAILY_ORDER_LIMIT = "daily_order_limit"
     ACCOUNT_HALTED = "account_halted"
     ACCOUNT_REDUCING = "account_reducing"
     MARKET_CLOSED = "market_closed"
@@ -245,6 +251,7 @@ class Reason(StrEnum):
     DRAWDOWN_LIMIT = "drawdown_limit"
     SECTOR_LIMIT = "sector_limit"
     LEVERAGE_LIMIT = "leverage_limit"
+    BAD_LIMITS = "bad_limits"
 
 
 @unique
@@ -257,6 +264,7 @@ class Unit(StrEnum):
     SHARES = "shares"
     PRICE_E4 = "price_e4"
     BEATS = "beats"
+    MESSAGES = "messages"
 
 
 @unique
@@ -266,6 +274,16 @@ class AccountState(StrEnum):
     ACTIVE = "active"
     REDUCING = "reducing"
     HALTED = "halted"
+
+
+@unique
+class ControlCommand(StrEnum):
+    """What people may tell risk to do with an account."""
+
+    HALT = "halt"
+    REDUCE = "reduce"
+    RESUME = "resume"
+    SET_LIMITS = "set_limits"
 
 
 @unique

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from tidegate_common.domain.enums import OrderType, Side, TimeInForce
+from tidegate_common.domain.enums import ControlCommand, OrderType, Side, TimeInForce
 from tidegate_common.domain.ids import AccountId, DecisionId, OrderId, RequestId, RunId
+from tidegate_common.events.run import RiskLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,27 @@ class CancelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlRequest:
+    """A person tells risk what an account, or every account, may do.
+
+    account_id : None for all. Such a command goes to every risk partition, and each one's journal
+        says for which accounts its copy counts: those of partition `risk_partition` when all are
+        spread over `risk_partition_count`. So it does not matter who computes the run again.
+    limits : all of an account's limits from now on; of SET_LIMITS only, which names an account.
+    """
+
+    request_id: RequestId
+    command: ControlCommand
+    account_id: AccountId | None = None
+    limits: RiskLimits | None = None
+    risk_partition: int = 0
+    risk_partition_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class RequestEnvelope:
-    """One message of the request topic: exactly one of the two is set."""
+    """One message of the request topic: exactly one of the three is set."""
 
     order: OrderRequest | None = None
     cancel: CancelRequest | None = None
+    control: ControlRequest | None = None

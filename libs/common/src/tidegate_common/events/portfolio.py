@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tidegate_common.domain.enums import AccountState
+from tidegate_common.domain.enums import AccountState, Layer
 from tidegate_common.domain.ids import AccountId, RunId
 
 
@@ -23,6 +23,19 @@ class PositionState:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitUsage:
+    """How much of a layer's limit is used; open buys count as if filled at their worst price.
+
+    observed_bps : the largest position's or sector's share of NAV, the day's loss, the fall from
+        the high-water mark, or gross exposure; rounded up, 0 where there is none.
+    """
+
+    layer: Layer
+    observed_bps: int
+    limit_bps: int
+
+
+@dataclass(frozen=True, slots=True)
 class PortfolioState:
     """An account's books after a beat.
 
@@ -31,6 +44,8 @@ class PortfolioState:
     realised_pnl_fen : proceeds of all sells less the cost of what they sold, before fees.
     fees_fen : fees of all fills so far, of buys and sells; paid from the cash, in no cost.
     positions : sorted by instrument, none of zero quantity.
+    usage : of every layer that has a limit in bps, in the order of the layers; none in books of
+        before it was told. open_order_count : orders that may still trade.
     """
 
     account_id: AccountId
@@ -47,6 +62,8 @@ class PortfolioState:
     realised_pnl_fen: int
     fees_fen: int
     positions: tuple[PositionState, ...] = ()
+    usage: tuple[LimitUsage, ...] = ()
+    open_order_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,20 @@
 
 from dataclasses import dataclass
 
-from tidegate_common.domain.enums import CauseKind, Layer, OrderType, Outcome, Reason, Side, Unit
-from tidegate_common.domain.ids import AccountId, DecisionId, OrderId, RunId
+from tidegate_common.domain.enums import (
+    AccountState,
+    CauseKind,
+    ControlCommand,
+    Layer,
+    OrderType,
+    Outcome,
+    Reason,
+    Side,
+    Unit,
+)
+from tidegate_common.domain.ids import AccountId, DecisionId, OrderId, RequestId, RunId
 from tidegate_common.events.orders import RequestEnvelope
+from tidegate_common.events.run import RiskLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +55,42 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlOutcome:
+    """What a control command did to one account; one for all has an outcome in each account.
+
+    sequence : number of the command in its account and beat, from 0.
+    is_for_all : whether the command named no account.
+    reason : NONE when accepted.
+    limits_before, limits_after : of an accepted SET_LIMITS, else None.
+    """
+
+    request_id: RequestId
+    beat: int
+    account_id: AccountId
+    sequence: int
+    command: ControlCommand
+    is_for_all: bool
+    outcome: Outcome
+    reason: Reason
+    state_before: AccountState
+    state_after: AccountState
+    limits_before: RiskLimits | None
+    limits_after: RiskLimits | None
+    ts_event_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionBatch:
-    """Decisions of one risk partition in one beat, sorted by (account_id, sequence)."""
+    """Decisions of one risk partition in one beat, and what control commands did before them.
+
+    Both are sorted by (account_id, sequence).
+    """
 
     run_id: RunId
     beat: int
     risk_partition: int
     decisions: tuple[Decision, ...] = ()
+    controls: tuple[ControlOutcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,15 @@ Same `RunSpec`, same input, same journal: the same outcome, byte for byte. The n
 and of risk partitions is not part of it, because outcomes do not depend on them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from tidegate_common.domain.enums import RunMode
 from tidegate_common.domain.ids import AccountId, RunId
+from tidegate_common.market.dated import Confidence, DatedRow
 from tidegate_common.market.fees import FeeContract
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSpec:
-    """An account and the cash it starts with."""
-
-    account_id: AccountId
-    cash_fen: int
+from tidegate_common.market.programme_trading import ProgrammeTradingThresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class ConstructionSpec:
 
 @dataclass(frozen=True, slots=True)
 class RiskLimits:
-    """Limits of the six layers; the same for every account of a run for now.
+    """Limits of the six layers, of a run or of one of its accounts.
 
     position_bps_max : value of one position / NAV.
     daily_loss_bps_max : loss since the day's opening NAV / that NAV.
@@ -77,6 +73,30 @@ class RiskLimits:
     sector_bps_max: int = 4_000
     leverage_bps_max: int = 10_000
     stale_beats_max: int = 100
+
+
+# Least and greatest value of each limit. Ten times equity is beyond what any broker lends on
+# A-shares; a loss of more than everything cannot be.
+RISK_LIMIT_RANGES: Final[Mapping[str, tuple[int, int]]] = {
+    "position_bps_max": (0, 100_000),
+    "daily_loss_bps_max": (0, 10_000),
+    "drawdown_bps_max": (0, 10_000),
+    "sector_bps_max": (0, 100_000),
+    "leverage_bps_max": (0, 100_000),
+    "stale_beats_max": (0, 1_000_000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSpec:
+    """An account and the cash it starts with.
+
+    limits : its own from the start; None for the run's.
+    """
+
+    account_id: AccountId
+    cash_fen: int
+    limits: RiskLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +116,36 @@ class CommissionSpec:
     def contract(self) -> FeeContract:
         """Return the contract that the fees are reckoned by."""
         return FeeContract(self.rate_e6, self.minimum_fen, self.is_bundled)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeTradingSpec:
+    """A user's own programme-trading thresholds, which come before the rule book's.
+
+    messages_per_second, messages_per_day : orders and cancels of one account; risk refuses the
+        order that would reach one of them.
+    effective_from, effective_to : YYYYMMDD, Shanghai, both included.
+    source : the document that says so.
+    """
+
+    messages_per_second: int
+    messages_per_day: int
+    effective_from: int
+    effective_to: int
+    source: str
+
+    def row(self) -> DatedRow[ProgrammeTradingThresholds]:
+        """Return the row that risk counts by; nobody but the user vouches for it."""
+        return DatedRow(
+            self.effective_from,
+            self.effective_to,
+            ProgrammeTradingThresholds(
+                messages_per_second=self.messages_per_second,
+                messages_per_day=self.messages_per_day,
+            ),
+            self.source,
+            Confidence.D,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +199,7 @@ class RunSpec:
 
     warmup_days : trading days at the run's start that feed the indicators but are not traded.
     recommendations_max : instruments at the top, and as many at the bottom, of each strategy.
+    programme_trading : thresholds before the rule book's; None for the rule book's.
     """
 
     run_id: RunId
@@ -163,3 +214,4 @@ class RunSpec:
     execution: ExecutionSpec = ExecutionSpec()
     warmup_days: int = 0
     recommendations_max: int = 10
+    programme_trading: ProgrammeTradingSpec | None = None

@@ -13,6 +13,7 @@ from tidegate_recorder.engine.projection import Projection, Row
 from tidegate_recorder.engine.rows import (
     BeatRow,
     CancelRow,
+    ControlRow,
     DeadLetterRow,
     DecisionRow,
     EquityRow,
@@ -30,6 +31,7 @@ _ROW_TYPES: dict[str, type[tuple[object, ...]]] = {
     "runs": RunRow,
     "beats": BeatRow,
     "decisions": DecisionRow,
+    "controls": ControlRow,
     "orders": OrderRow,
     "cancels": CancelRow,
     "order_updates": OrderUpdateRow,

@@ -14,11 +14,12 @@ from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
 from tidegate_common.events.message import DeadLetter
 from tidegate_common.events.orders import CancelOrder, OrderBatch, SubmitOrder
 from tidegate_common.events.portfolio import PortfolioBatch, PortfolioState
-from tidegate_common.events.risk import Decision, DecisionBatch, JournalEntry
+from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
 from tidegate_common.frames.frame import BeatStamp
 from tidegate_recorder.engine.rows import (
     BeatRow,
     CancelRow,
+    ControlRow,
     DeadLetterRow,
     DecisionRow,
     EquityRow,
@@ -46,6 +47,7 @@ class Projection:
     runs: list[RunRow] = field(default_factory=list)
     beats: list[BeatRow] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
+    controls: list[ControlRow] = field(default_factory=list)
     orders: list[OrderRow] = field(default_factory=list)
     cancels: list[CancelRow] = field(default_factory=list)
     order_updates: list[OrderUpdateRow] = field(default_factory=list)
@@ -75,10 +77,12 @@ class Projection:
         self.fills.extend(fills)
 
     def add_decisions(self, batch: DecisionBatch) -> None:
-        """Take the verdicts of a risk partition."""
-        self.decisions.extend(
-            _storable([self._decision(batch.run_id, decision) for decision in batch.decisions]),
-        )
+        """Take the verdicts of a risk partition, and what commands did to its accounts."""
+        run_id = batch.run_id
+        decisions = _storable([self._decision(run_id, decision) for decision in batch.decisions])
+        controls = _storable([self._control(run_id, outcome) for outcome in batch.controls])
+        self.decisions.extend(decisions)
+        self.controls.extend(controls)
 
     def add_portfolios(self, batch: PortfolioBatch) -> None:
         """Take equity and books; every risk partition tells the same counts of the beat."""
@@ -235,6 +239,20 @@ class Projection:
             payload=self.render(decision),
         )
 
+    def _control(self, run_id: str, outcome: ControlOutcome) -> ControlRow:
+        return ControlRow(
+            run_id=run_id,
+            beat=outcome.beat,
+            account_id=outcome.account_id,
+            sequence=outcome.sequence,
+            request_id=outcome.request_id,
+            command=outcome.command,
+            outcome=outcome.outcome,
+            reason=outcome.reason,
+            ts_event_ns=outcome.ts_event_ns,
+            payload=self.render(outcome),
+        )
+
     def _portfolio(self, run_id: str, portfolio: PortfolioState) -> PortfolioRow:
         return PortfolioRow(
             run_id=run_id,
@@ -250,6 +268,7 @@ _PLAIN_TABLES = (
     "runs",
     "beats",
     "decisions",
+    "controls",
     "orders",
     "cancels",
     "order_updates",

@@ -48,6 +48,21 @@ class DecisionRow(NamedTuple):
     payload: str
 
 
+class ControlRow(NamedTuple):
+    """What a control command did to an account."""
+
+    run_id: str
+    beat: int
+    account_id: str
+    sequence: int
+    request_id: str
+    command: str
+    outcome: str
+    reason: str
+    ts_event_ns: int
+    payload: str
+
+
 class OrderRow(NamedTuple):
     """An order as risk sent it."""
 

@@ -6,6 +6,7 @@ read back it does not count, and if another process wrote first, that one's entr
 """
 
 from collections import deque
+from dataclasses import replace
 from itertools import islice
 
 from tidegate_common.bus.base import Bus, TopicPartition
@@ -13,10 +14,11 @@ from tidegate_common.bus.beats import StageCore, dead_letter
 from tidegate_common.bus.journal import JournalFold
 from tidegate_common.clock import Clock
 from tidegate_common.codec import decode_event, encode_event
+from tidegate_common.domain.enums import ControlCommand
 from tidegate_common.domain.ids import RunId
 from tidegate_common.errors import ContractError
 from tidegate_common.events.message import DeadLetter, Message
-from tidegate_common.events.orders import RequestEnvelope
+from tidegate_common.events.orders import ControlRequest, RequestEnvelope
 from tidegate_common.events.risk import JournalEntry
 from tidegate_common.events.topics import JOURNAL, REQUESTS
 
@@ -24,17 +26,33 @@ from tidegate_common.events.topics import JOURNAL, REQUESTS
 SPAN_SECONDS = 0.2
 SPAN_BEATS_MAX = 64
 ENTRY_REQUESTS_MAX = 500
+# Of the three kinds of request, an envelope leaves so many out.
+_OTHERS = 2
 # A clock may stand still between two entries; the span is capped long before.
 _ELAPSED_SECONDS_MIN = 1e-6
 
 
 class JournalKeeper:
-    """The journal of one risk partition, as its owner keeps it."""
+    """The journal of one risk partition, as its owner keeps it.
 
-    def __init__(self, bus: Bus, fold: JournalFold, partition: int, clock: Clock) -> None:
+    Parameters
+    ----------
+    partition : which, in 0..partition_count - 1.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        fold: JournalFold,
+        clock: Clock,
+        *,
+        partition: int,
+        partition_count: int,
+    ) -> None:
         self._bus = bus
         self._fold = fold
         self._partition = partition
+        self._partition_count = partition_count
         self._clock = clock
         self._pending: deque[tuple[int, RequestEnvelope | None]] = deque()
         self._written: tuple[str, int, int] | None = None
@@ -82,7 +100,7 @@ class JournalKeeper:
         if self._pending and message.offset <= self._pending[-1][0]:
             return
         try:
-            request = _checked(decode_event(RequestEnvelope, message.value))
+            request = self._checked(decode_event(RequestEnvelope, message.value))
         except ContractError as error:
             self._dead_letters.append(dead_letter(message, self._name, str(error)))
             request = None
@@ -144,14 +162,35 @@ class JournalKeeper:
         # An entry that is lost would hold the beats back for ever, so its failure must show.
         await self._bus.publish([message])
 
+    def _checked(self, envelope: RequestEnvelope) -> RequestEnvelope:
+        """Return an envelope that holds exactly one request; a command knows for whom it counts."""
+        control = envelope.control
+        if [envelope.order, envelope.cancel, control].count(None) != _OTHERS:
+            message = "expected exactly one of order, cancel and control, found several or none"
+            raise ContractError(message)
+        if control is None:
+            return envelope
+        _check_control(control)
+        # Never taken from the sender: one that counts partitions wrongly would miss accounts.
+        own = replace(
+            control,
+            risk_partition=self._partition,
+            risk_partition_count=self._partition_count,
+        )
+        return RequestEnvelope(control=own)
+
     @property
     def _name(self) -> str:
         return f"risk-{self._partition}"
 
 
-def _checked(envelope: RequestEnvelope) -> RequestEnvelope:
-    """Return an envelope that holds exactly one request."""
-    if (envelope.order is None) == (envelope.cancel is None):
-        message = "expected exactly one of order and cancel, found both or none"
+def _check_control(control: ControlRequest) -> None:
+    """Raise ContractError unless limits come with SET_LIMITS, which names an account."""
+    is_setting = control.command is ControlCommand.SET_LIMITS
+    if is_setting and control.account_id is None:
+        message = "expected set_limits to name an account, found none"
         raise ContractError(message)
-    return envelope
+    if is_setting != (control.limits is not None):
+        found = "limits" if control.limits else "no limits"
+        message = f"expected limits with set_limits alone, found {control.command} with {found}"
+        raise ContractError(message)

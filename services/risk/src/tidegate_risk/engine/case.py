@@ -7,8 +7,10 @@ from tidegate_common.domain.enums import Exchange, OrderType, Side
 from tidegate_common.domain.ids import EXCHANGE_STEP
 from tidegate_common.domain.units import BPS, notional_fen
 from tidegate_common.events.run import RiskLimits
+from tidegate_common.market.dated import DatedRow
 from tidegate_common.market.fees import FeeSchedule
 from tidegate_common.market.lots import price_tick_e4
+from tidegate_common.market.programme_trading import ProgrammeTradingThresholds, thresholds_on
 from tidegate_risk.engine.intent import Intent, Refusal
 from tidegate_risk.engine.portfolio import Account
 from tidegate_risk.engine.state import Listing, Market
@@ -16,7 +18,10 @@ from tidegate_risk.engine.state import Listing, Market
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An intent of an account before the market of a beat."""
+    """An intent of an account before the market of a beat.
+
+    own_thresholds : the run's own programme-trading thresholds, before the rule book's.
+    """
 
     intent: Intent
     account: Account
@@ -25,6 +30,8 @@ class Case:
     limits: RiskLimits
     fees: FeeSchedule
     trade_date: int
+    ts_event_ns: int
+    own_thresholds: DatedRow[ProgrammeTradingThresholds] | None = None
 
     @property
     def bound_price_e4(self) -> int:
@@ -34,6 +41,12 @@ class Case:
         if self.intent.side is Side.BUY:
             return self.listing.limit_up_e4
         return max(self.listing.limit_down_e4, price_tick_e4(self.listing.board))
+
+    @property
+    def thresholds(self) -> ProgrammeTradingThresholds | None:
+        """From how many messages on an account counts as a high-frequency trader today."""
+        row = thresholds_on(self.trade_date, self.own_thresholds)
+        return row.value if row is not None else None
 
     @property
     def exchange(self) -> Exchange:

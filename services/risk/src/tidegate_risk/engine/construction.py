@@ -27,7 +27,7 @@ from tidegate_common.market.fees import FeeSchedule
 from tidegate_common.market.lots import lot_rule, price_tick_e4, round_down_buy
 from tidegate_risk.engine.intent import Intent
 from tidegate_risk.engine.portfolio import Account
-from tidegate_risk.engine.state import Listing, Market
+from tidegate_risk.engine.state import Listing, Market, nearest_price_e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,9 @@ class Constructor:
     ) -> Intent:
         """Return the intent of a wish; its quantity is 0 where not even one lot fits."""
         listing = market.listing(wish.instrument)
-        price_e4 = self._price_e4(wish.side, listing, stamp.kind)
+        cage = market.price_cage(wish.instrument)
+        wanted_e4 = self._price_e4(wish.side, listing, stamp.kind)
+        price_e4 = nearest_price_e4(cage, wish.side, wanted_e4)
         reserve_fen = 0
         if wish.side is Side.BUY:
             reserve_fen = max(0, account.ledger.nav_fen) * self._spec.cash_buffer_bps // BPS

@@ -15,9 +15,10 @@ from tidegate_common.domain.enums import (
 from tidegate_common.domain.ids import decision_id, order_id
 from tidegate_common.events.orders import CancelOrder, CancelRequest, OrderRequest, SubmitOrder
 from tidegate_common.events.risk import Decision
-from tidegate_common.events.run import RiskLimits
 from tidegate_common.frames.frame import BeatStamp
+from tidegate_common.market.dated import DatedRow
 from tidegate_common.market.fees import FeeSchedule
+from tidegate_common.market.programme_trading import ProgrammeTradingThresholds
 from tidegate_risk.engine.case import Case, Check
 from tidegate_risk.engine.intent import Intent, Refusal
 from tidegate_risk.engine.layers import BUY_LAYERS, SELL_LAYERS
@@ -35,11 +36,14 @@ CHECKS: dict[Side, tuple[Check, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What every intent of a run is judged by."""
+    """What every intent of a run is judged by.
 
-    limits: RiskLimits
+    own_thresholds : the run's own programme-trading thresholds, before the rule book's.
+    """
+
     fees: FeeSchedule
     checks: dict[Side, tuple[Check, ...]]
+    own_thresholds: DatedRow[ProgrammeTradingThresholds] | None = None
 
 
 class Desk:
@@ -61,9 +65,11 @@ class Desk:
             account=self._account,
             listing=self._market.listing(intent.instrument),
             market=self._market,
-            limits=self._rules.limits,
+            limits=self._account.limits,
             fees=self._rules.fees,
             trade_date=self._stamp.trade_date,
+            ts_event_ns=self._stamp.ts_event_ns,
+            own_thresholds=self._rules.own_thresholds,
         )
         for check in self._rules.checks[intent.side]:
             refusal = check(case)
@@ -79,6 +85,7 @@ class Desk:
     def cancel(self, order: OpenOrder) -> None:
         """Ask the exchange to cancel a working order; cancels are numbered apart."""
         order.cancel_beat = self._stamp.beat
+        self._account.activity.count_message(self._stamp.ts_event_ns)
         self.cancels.append(
             CancelOrder(
                 order_id=order.order_id,
@@ -120,6 +127,7 @@ class Desk:
             cash_fen=case.needed_fen,
             is_for_next_day=self._market.is_after_close,
         )
+        account.activity.count_message(stamp.ts_event_ns)
         self.submits.append(submit)
         self._write(intent, Outcome.ACCEPTED, _ACCEPTED, submit.order_id)
 

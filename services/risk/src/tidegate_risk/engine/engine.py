@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate_common.domain.enums import BeatKind, Reason
+from tidegate_common.domain.enums import AccountState, BeatKind, Reason
 from tidegate_common.domain.ids import AccountId, RunId
 from tidegate_common.domain.units import Int64Array
 from tidegate_common.engine import EngineState, JsonDict
@@ -24,7 +24,7 @@ from tidegate_common.events.orders import (
     SubmitOrder,
 )
 from tidegate_common.events.portfolio import EquityPoint, PortfolioState
-from tidegate_common.events.risk import Decision
+from tidegate_common.events.risk import ControlOutcome, Decision
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch
 from tidegate_common.market.fees import FeeSchedule
@@ -34,6 +34,7 @@ from tidegate_risk.engine.construction import (
     read_scores,
     wishes_of,
 )
+from tidegate_risk.engine.controls import obey_controls
 from tidegate_risk.engine.desk import (
     CHECKS,
     Desk,
@@ -43,8 +44,9 @@ from tidegate_risk.engine.desk import (
     refuse_request,
 )
 from tidegate_risk.engine.layers import latch_breaches
-from tidegate_risk.engine.portfolio import Account
+from tidegate_risk.engine.portfolio import Account, OpenOrder
 from tidegate_risk.engine.state import Cadence, Market
+from tidegate_risk.engine.usage import usage_of
 
 Request = OrderRequest | CancelRequest
 
@@ -69,7 +71,7 @@ class RiskInputs:
 class RiskOutput:
     """What risk says of a beat.
 
-    submits, cancels, decisions : sorted by (account_id, sequence).
+    submits, cancels, decisions, controls : sorted by (account_id, sequence).
     equity : every account; portfolios : those that changed, all at OPEN, CLOSE and the last beat.
     tick_count, score_count : rows and scores of the beat.
     """
@@ -77,6 +79,7 @@ class RiskOutput:
     submits: tuple[SubmitOrder, ...]
     cancels: tuple[CancelOrder, ...]
     decisions: tuple[Decision, ...]
+    controls: tuple[ControlOutcome, ...]
     equity: tuple[EquityPoint, ...]
     portfolios: tuple[PortfolioState, ...]
     tick_count: int
@@ -88,16 +91,20 @@ class RiskEngine:
 
     Parameters
     ----------
-    accounts : those of the partition; their cash is in the spec.
+    accounts : those of the partition; their cash and limits are in the spec.
     """
 
     def __init__(self, spec: RunSpec, accounts: tuple[AccountId, ...]) -> None:
-        cash = {account.account_id: account.cash_fen for account in spec.accounts}
+        specs = {account.account_id: account for account in spec.accounts}
         fees = FeeSchedule(spec.commission.contract())
         self._spec = spec
         self._strategies = tuple(strategy.name for strategy in spec.strategies)
-        self._accounts = {name: Account(name, cash[name]) for name in sorted(accounts)}
-        self._rules = Rules(spec.limits, fees, CHECKS)
+        self._accounts = {
+            name: Account(name, specs[name].cash_fen, specs[name].limits or spec.limits)
+            for name in sorted(accounts)
+        }
+        own = spec.programme_trading
+        self._rules = Rules(fees, CHECKS, own.row() if own is not None else None)
         self._constructor = Constructor(spec.construction, fees)
         self._market = Market()
         self._stamp: BeatStamp | None = None
@@ -116,16 +123,18 @@ class RiskEngine:
         self._book(inputs)
         for account in self._accounts.values():
             account.mark(self._market)
-            latch_breaches(account, self._rules.limits)
+            latch_breaches(account)
+        controls = obey_controls(self._accounts, inputs.requests, stamp)
         desks = self._decide(inputs, stamp)
         is_whole = stamp.is_last or stamp.kind in {BeatKind.OPEN, BeatKind.CLOSE}
         return RiskOutput(
             submits=tuple(submit for desk in desks for submit in desk.submits),
             cancels=tuple(cancel for desk in desks for cancel in desk.cancels),
             decisions=tuple(decision for desk in desks for decision in desk.decisions),
+            controls=controls,
             equity=tuple(account.equity() for account in self._accounts.values()),
             portfolios=tuple(
-                account.portfolio(stamp)
+                account.portfolio(stamp, usage_of(account, self._market))
                 for account in self._accounts.values()
                 if is_whole or account.is_changed
             ),
@@ -138,7 +147,10 @@ class RiskEngine:
         if self._stamp is None:
             return ()
         stamp = self._stamp
-        return tuple(account.portfolio(stamp) for account in self._accounts.values())
+        return tuple(
+            account.portfolio(stamp, usage_of(account, self._market))
+            for account in self._accounts.values()
+        )
 
     def snapshot(self) -> EngineState:
         """Return the memory; later beats do not change what was returned."""
@@ -195,13 +207,14 @@ class RiskEngine:
         desks = []
         for name in sorted(self._accounts.keys() | requests.keys()):
             account = self._accounts.get(name)
-            desk = Desk(account or Account(name, 0), self._market, self._rules, stamp)
+            books = account or Account(name, 0, self._spec.limits)
+            desk = Desk(books, self._market, self._rules, stamp)
             desks.append(desk)
             own_requests = requests.get(name, [])
             if account is None:
                 _refuse_all(desk, own_requests)
                 continue
-            self._cancel_stale_orders(desk, account, stamp)
+            self._cancel_orders(desk, account, stamp)
             for request in own_requests:
                 _take_request(desk, account, request, stamp.beat)
             for strategy in asked:
@@ -237,19 +250,28 @@ class RiskEngine:
             desk.decide(intent)
             account.decided[asked.strategy, wish.instrument] = stamp.beat
 
-    def _cancel_stale_orders(self, desk: Desk, account: Account, stamp: BeatStamp) -> None:
-        """Cancel strategies' orders that worked longer than the cooldown, to free their capital.
+    def _cancel_orders(self, desk: Desk, account: Account, stamp: BeatStamp) -> None:
+        """Cancel what a command or its age ends, as soon as the exchange takes cancels.
+
+        A halted account's orders are cancelled in every beat until the exchange has ended them: it
+        answers before the next beat's orders, so what works then was not cancelled.
+        """
+        is_halted = account.standing.has_command(AccountState.HALTED)
+        for order in account.orders.values():
+            is_due = is_halted or self._is_stale(order, stamp)
+            if is_due and self._market.can_cancel(order.instrument):
+                desk.cancel(order)
+
+    def _is_stale(self, order: OpenOrder, stamp: BeatStamp) -> bool:
+        """Tell whether a strategy's order worked longer than the cooldown and binds its capital.
 
         In tick runs only: a bar run's orders live for one day of bars. A cancel that the exchange
         did not take is sent again after another cooldown.
         """
-        if stamp.kind is not BeatKind.TICK:
-            return
-        for order in account.orders.values():
-            age_beats = stamp.beat - max(order.beat, order.cancel_beat)
-            is_old = age_beats > self._spec.construction.cooldown_beats
-            if is_old and order.is_from_score and self._market.can_cancel(order.instrument):
-                desk.cancel(order)
+        if stamp.kind is not BeatKind.TICK or not order.is_from_score:
+            return False
+        age_beats = stamp.beat - max(order.beat, order.cancel_beat)
+        return age_beats > self._spec.construction.cooldown_beats
 
 
 def _requests_by_account(envelopes: Iterable[RequestEnvelope]) -> dict[AccountId, list[Request]]:

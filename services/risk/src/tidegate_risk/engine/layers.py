@@ -4,9 +4,8 @@ Holdings are long only, so a sell only reduces risk: it passes every layer but m
 buys count as if they were filled at their worst price.
 """
 
-from tidegate_common.domain.enums import Layer, OrderType, Phase, Reason, Unit
+from tidegate_common.domain.enums import AccountState, Layer, OrderType, Phase, Reason, Unit
 from tidegate_common.domain.units import notional_fen
-from tidegate_common.events.run import RiskLimits
 from tidegate_common.market.sessions import can_match_continuously, can_submit
 from tidegate_risk.engine.case import Case, Check, exceeds_bps, ratio_bps_up
 from tidegate_risk.engine.intent import Refusal
@@ -17,6 +16,13 @@ from tidegate_risk.engine.state import UNKNOWN_SECTOR
 # feeds do, which know no locked part of the opening call.
 _CLOSED_PHASES = frozenset({Phase.HALTED, Phase.CLOSED, Phase.AFTER_HOURS})
 _OBSERVED = {Phase.OPEN_CALL_LOCKED: Phase.OPEN_CALL, Phase.AFTER_HOURS: Phase.CLOSED}
+
+
+def check_command(case: Case) -> Refusal | None:
+    """Before the layers: people let the account reduce its risk only."""
+    if case.account.standing.has_command(AccountState.REDUCING):
+        return Refusal(Layer.VALIDITY, Reason.ACCOUNT_REDUCING)
+    return None
 
 
 def check_market_hours(case: Case) -> Refusal | None:
@@ -50,7 +56,10 @@ def check_position_size(case: Case) -> Refusal | None:
 
 
 def check_daily_loss(case: Case) -> Refusal | None:
-    """Layer 3: loss since the day's opening NAV; once breached, no buys until the next day."""
+    """Layer 3: loss since the day's opening NAV; once breached, no buys until the next day.
+
+    Or until a RESUME, where the loss is back within the limit.
+    """
     ledger, limit_bps = case.account.ledger, case.limits.daily_loss_bps_max
     loss_fen = -ledger.day_pnl_fen
     if exceeds_bps(loss_fen, ledger.opening_nav_fen, limit_bps):
@@ -64,7 +73,10 @@ def check_daily_loss(case: Case) -> Refusal | None:
 
 
 def check_drawdown(case: Case) -> Refusal | None:
-    """Layer 4: fall from the high-water mark; once breached, no buys any more."""
+    """Layer 4: fall from the high-water mark; once breached, no buys until a RESUME.
+
+    It lifts the latch alone: as long as the fall is beyond the limit, nothing changes.
+    """
     ledger, limit_bps = case.account.ledger, case.limits.drawdown_bps_max
     fall_fen = ledger.high_water_fen - ledger.nav_fen
     if exceeds_bps(fall_fen, ledger.high_water_fen, limit_bps):
@@ -109,6 +121,7 @@ def check_leverage(case: Case) -> Refusal | None:
 
 SELL_LAYERS: tuple[Check, ...] = (check_market_hours,)
 BUY_LAYERS: tuple[Check, ...] = (
+    check_command,
     check_market_hours,
     check_position_size,
     check_daily_loss,
@@ -118,14 +131,18 @@ BUY_LAYERS: tuple[Check, ...] = (
 )
 
 
-def latch_breaches(account: Account, limits: RiskLimits) -> None:
+def latch_breaches(account: Account) -> None:
     """Move an account that breaches its loss or drawdown limit to REDUCING."""
-    ledger, standing = account.ledger, account.standing
+    ledger, limits, standing = account.ledger, account.limits, account.standing
     nav_fen, opening_fen, high_fen = ledger.nav_fen, ledger.opening_nav_fen, ledger.high_water_fen
+    state = standing.state
     if exceeds_bps(opening_fen - nav_fen, opening_fen, limits.daily_loss_bps_max):
         standing.is_loss_latched = True
     if exceeds_bps(high_fen - nav_fen, high_fen, limits.drawdown_bps_max):
         standing.is_drawdown_latched = True
+    # Readers of the portfolio see its state.
+    if standing.state is not state:
+        account.is_changed = True
 
 
 def _refuse_closed(phase: Phase) -> Refusal:

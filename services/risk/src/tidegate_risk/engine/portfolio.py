@@ -12,16 +12,24 @@ from typing import TypedDict, cast
 
 import numpy as np
 
-from tidegate_common.domain.enums import AccountState, Side
+from tidegate_common.domain.enums import Side
 from tidegate_common.domain.ids import AccountId, OrderId, RequestId
 from tidegate_common.domain.units import Int64Array, notional_fen
 from tidegate_common.engine import JsonDict
 from tidegate_common.events.execution import Fill, OrderUpdate
-from tidegate_common.events.portfolio import EquityPoint, PortfolioState, PositionState
+from tidegate_common.events.portfolio import (
+    EquityPoint,
+    LimitUsage,
+    PortfolioState,
+    PositionState,
+)
+from tidegate_common.events.run import RiskLimits
 from tidegate_common.frames.frame import BeatStamp
 from tidegate_common.ledger import Ledger, LedgerError
 from tidegate_common.market.fees import Fees
 from tidegate_common.market.settlement import is_t_plus_one
+from tidegate_risk.engine.activity import Activity
+from tidegate_risk.engine.standing import Standing
 from tidegate_risk.engine.state import UNKNOWN_SECTOR, Market
 
 # A repeat of a request comes within seconds; so many ids of one account reach back far longer.
@@ -63,54 +71,37 @@ class OpenOrder:
         return notional_fen(self.bound_price_e4, self.leaves_shares)
 
 
-@dataclass(slots=True)
-class Standing:
-    """What bars an account from trading.
-
-    is_halted : its books are in doubt.
-    is_loss_latched, is_drawdown_latched : the limit was breached; buys wait for the next day,
-        or for a person.
-    """
-
-    is_halted: bool = False
-    is_loss_latched: bool = False
-    is_drawdown_latched: bool = False
-
-    @property
-    def state(self) -> AccountState:
-        """What the account may do."""
-        if self.is_halted:
-            return AccountState.HALTED
-        if self.is_loss_latched or self.is_drawdown_latched:
-            return AccountState.REDUCING
-        return AccountState.ACTIVE
-
-
 class _Dump(TypedDict):
     ledger: JsonDict
-    standing: dict[str, bool]
+    limits: dict[str, int]
+    standing: JsonDict
     orders: list[list[object]]
     decided: list[tuple[str, int, int]]
     requests: list[RequestId]
+    activity: JsonDict
 
 
 class Account:
     """The ledger of one account, and what risk remembers besides.
 
+    limits : those in force; a command may have changed what the run began with.
     decided : beat of the last decision for a strategy's interest in an instrument.
     requests : ids seen, oldest first.
     buying_fen : exposure of open buys by instrument.
+    activity : what the account did today.
     is_changed : books changed in this beat.
     """
 
-    def __init__(self, account_id: AccountId, cash_fen: int) -> None:
+    def __init__(self, account_id: AccountId, cash_fen: int, limits: RiskLimits) -> None:
         self.account_id = account_id
+        self.limits = limits
         self.ledger = Ledger(account_id, cash_fen=cash_fen)
         self.standing = Standing()
         self.orders: dict[OrderId, OpenOrder] = {}
         self.buying_fen: dict[int, int] = {}
         self.decided: dict[Interest, int] = {}
         self.requests: dict[RequestId, None] = {}
+        self.activity = Activity()
         self.is_changed = False
         nothing = np.zeros(0, np.int64)
         self._held: Int64Array = nothing
@@ -121,6 +112,7 @@ class Account:
         """Begin a trading day: yesterday's buys may be sold, the day's loss starts anew."""
         self.ledger.roll_day(trade_date)
         self.standing.is_loss_latched = False
+        self.activity = Activity()
 
     def book_fill(self, fill: Fill) -> None:
         """Book a trade of an open order; one that the books cannot follow halts the account.
@@ -132,7 +124,7 @@ class Account:
         self.is_changed = True
         order = self.orders.get(fill.order_id)
         if order is None or not _can_fill(order, fill):
-            self.standing.is_halted = True
+            self.standing.is_in_doubt = True
             return
         frozen_fen = self.ledger.frozen_fen
         try:
@@ -143,14 +135,16 @@ class Account:
                 fees=_fees_of(fill),
             )
         except LedgerError:
-            self.standing.is_halted = True
+            self.standing.is_in_doubt = True
             return
         spent_fen = frozen_fen - self.ledger.frozen_fen
         if order.side is Side.BUY and fill.amount_fen + fill.fee_fen > spent_fen:
-            self.standing.is_halted = True
+            self.standing.is_in_doubt = True
         exposure_fen = order.exposure_fen
         order.filled_shares += fill.quantity_shares
         self._add_buying(order.instrument, order.exposure_fen - exposure_fen)
+        if order.side is Side.BUY:
+            self.activity.count_buy(order.instrument, fill.quantity_shares)
 
     def take_update(self, update: OrderUpdate) -> None:
         """Follow an order's state; its end releases what it held back."""
@@ -158,7 +152,7 @@ class Account:
         if order is None:
             return
         if update.cumulative_shares != order.filled_shares:
-            self.standing.is_halted = True
+            self.standing.is_in_doubt = True
             self.is_changed = True
         if update.status.is_terminal:
             self._release(order)
@@ -231,7 +225,7 @@ class Account:
         """Return cash and NAV at the last mark."""
         return EquityPoint(self.account_id, self.ledger.cash_fen, self.ledger.nav_fen)
 
-    def portfolio(self, stamp: BeatStamp) -> PortfolioState:
+    def portfolio(self, stamp: BeatStamp, usage: tuple[LimitUsage, ...]) -> PortfolioState:
         """Return the books at the last mark."""
         ledger = self.ledger
         return PortfolioState(
@@ -259,19 +253,23 @@ class Account:
                 )
                 for holding in ledger.holdings
             ),
+            usage=usage,
+            open_order_count=len(self.orders),
         )
 
     def dump(self) -> JsonDict:
         """Return the memory as JSON-ready values."""
         return {
             "ledger": self.ledger.dump(),
-            "standing": asdict(self.standing),
+            "limits": asdict(self.limits),
+            "standing": self.standing.dump(),
             "orders": [
                 [str(value) if isinstance(value, Side) else value for value in astuple(o)]
                 for o in self.orders.values()
             ],
             "decided": [[*interest, beat] for interest, beat in self.decided.items()],
             "requests": list(self.requests),
+            "activity": self.activity.dump(),
         }
 
     def load(self, values: object) -> None:
@@ -284,7 +282,8 @@ class Account:
         """
         dump = cast("_Dump", values)
         self.ledger = Ledger.load(dump["ledger"])
-        self.standing = Standing(**dump["standing"])
+        self.limits = RiskLimits(**dump["limits"])
+        self.standing = Standing.load(dump["standing"])
         # As dumped.
         orders = [OpenOrder(*order) for order in dump["orders"]]  # type: ignore[arg-type]
         self.orders, self.buying_fen = {}, {}
@@ -293,6 +292,7 @@ class Account:
             self._take_up(order)
         self.decided = {(name, number): beat for name, number, beat in dump["decided"]}
         self.requests = dict.fromkeys(dump["requests"])
+        self.activity = Activity.load(dump["activity"])
 
     def _release(self, order: OpenOrder) -> None:
         del self.orders[order.order_id]

@@ -7,16 +7,25 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate_common.domain.enums import BeatKind, Board, Exchange, LimitState, Phase
+from tidegate_common.domain.enums import BeatKind, Board, Exchange, LimitState, Phase, Side
 from tidegate_common.domain.ids import EXCHANGE_STEP
 from tidegate_common.domain.units import BoolArray, Int64Array
 from tidegate_common.frames.frame import BeatStamp, Frame
 from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
+from tidegate_common.market.cage import PriceCage, cage_reference_e4, price_cage
 from tidegate_common.market.listing import ordinary_stages_of
 from tidegate_common.market.price_limits import price_limits
-from tidegate_common.market.sessions import SESSION_ROWS, can_cancel, phase_at, shanghai_seconds
+from tidegate_common.market.sessions import (
+    SESSION_ROWS,
+    can_cancel,
+    can_match_continuously,
+    phase_at,
+    shanghai_seconds,
+)
 
 UNKNOWN_SECTOR = 0
+
+_NO_CAGE = PriceCage(LimitState.UNLIMITED, 0, 0, None)
 
 
 @unique
@@ -35,6 +44,7 @@ class MarketColumns:
 
     is_listed : reference data came with the day's OPEN beat.
     sector : number of the sector's name within the day, 0 when unknown.
+    last_e4 : last trade of the day, else the day's previous close; 0 when neither is known.
     news_beat : last beat that said anything of the instrument.
     """
 
@@ -51,6 +61,7 @@ class MarketColumns:
     mark_e4: Int64Array
     bid_e4: Int64Array
     ask_e4: Int64Array
+    last_e4: Int64Array
     sector: Int64Array
     news_beat: Int64Array
 
@@ -58,7 +69,7 @@ class MarketColumns:
     def empty(cls) -> Self:
         """Return columns without instruments."""
         numbers, small, flags = np.int64, np.uint8, np.bool_
-        types = [numbers, small, small, small, *[flags] * 4, *[numbers] * 7]
+        types = [numbers, small, small, small, *[flags] * 4, *[numbers] * 8]
         return cls(*(np.zeros(0, dtype) for dtype in types))
 
     def grown(self, universe: Int64Array) -> Self:
@@ -80,11 +91,13 @@ class Listing:
     """One instrument in one beat, as plain values.
 
     phase, session : what its own feed says, and what the session table says.
+    last_e4 : last trade of the day, else the day's previous close; 0 when neither is known.
     age_beats : beats since it was last heard of.
     """
 
     instrument: int
     is_listed: bool = False
+    is_st: bool = False
     is_suspended: bool = False
     is_stale: bool = False
     is_ticking: bool = False
@@ -97,6 +110,7 @@ class Listing:
     mark_e4: int = 0
     bid_e4: int = 0
     ask_e4: int = 0
+    last_e4: int = 0
     sector: int = UNKNOWN_SECTOR
     age_beats: int = 0
 
@@ -116,6 +130,7 @@ class Market:
         # What was asked for within the beat: accounts and strategies ask for the same.
         self._sessions: dict[tuple[Exchange, Board], Phase] = {}
         self._listings: dict[int, Listing] = {}
+        self._cages: dict[int, PriceCage] = {}
 
     def take(self, frame: Frame, stale: Int64Array) -> None:
         """Take in a beat.
@@ -164,6 +179,19 @@ class Market:
             listing = self._listings[instrument] = self._read(instrument)
         return listing
 
+    def price_cage(self, instrument: int) -> PriceCage:
+        """Return how far from the market a limit order may be priced in this beat.
+
+        UNLIMITED where no order is refused: in auctions and after hours, after the close (such an
+        order meets the next opening call), and where an order outside would only lie dormant.
+        Orders of a bar run count as in continuous trading at all other times, the conservative
+        reading; bars have no book, so the last trade is the reference.
+        """
+        cage = self._cages.get(instrument)
+        if cage is None:
+            cage = self._cages[instrument] = self._cage_of(self.listing(instrument))
+        return cage
+
     def sector_of(self, instrument: int) -> int:
         """Return the sector number of a known instrument."""
         return int(self.columns.sector[self._row_of[instrument]])
@@ -197,9 +225,10 @@ class Market:
         self._kind = stamp.kind
         self._sessions = {}
         self._listings = {}
+        self._cages = {}
+        self._trade_date = stamp.trade_date
         if stamp.kind is BeatKind.TICK:
             self.cadence = Cadence.TICK
-            self._trade_date = stamp.trade_date
             self._seconds_of_day = shanghai_seconds(stamp.ts_event_ns)
         elif stamp.kind is BeatKind.BAR:
             self.cadence = Cadence.BAR
@@ -234,6 +263,7 @@ class Market:
         return Listing(
             instrument=instrument,
             is_listed=True,
+            is_st=bool(columns.is_st[row]),
             is_suspended=bool(columns.is_suspended[row]),
             is_stale=bool(columns.is_stale[row]),
             is_ticking=is_ticking,
@@ -246,9 +276,32 @@ class Market:
             mark_e4=int(columns.mark_e4[row]),
             bid_e4=int(columns.bid_e4[row]),
             ask_e4=int(columns.ask_e4[row]),
+            last_e4=int(columns.last_e4[row]),
             sector=int(columns.sector[row]),
             age_beats=self._beat - int(columns.news_beat[row]),
         )
+
+    def _cage_of(self, listing: Listing) -> PriceCage:
+        if self.is_after_close or not can_match_continuously(listing.session):
+            return _NO_CAGE
+        buy_e4, sell_e4 = (
+            cage_reference_e4(
+                side=side,
+                bid_e4=listing.bid_e4,
+                ask_e4=listing.ask_e4,
+                last_e4=listing.last_e4,
+                prev_close_e4=0,
+            )
+            for side in (Side.BUY, Side.SELL)
+        )
+        cage = price_cage(
+            board=listing.board,
+            trade_date=self._trade_date,
+            buy_reference_e4=buy_e4,
+            sell_reference_e4=sell_e4,
+        )
+        is_dormant = cage.rule is not None and cage.rule.value.is_dormant
+        return _NO_CAGE if is_dormant and cage.state is LimitState.LIMITED else cage
 
     def _index_rows(self) -> None:
         numbers = self.columns.instrument.tolist()
@@ -273,8 +326,8 @@ class Market:
         # Yesterday's reference data is no answer for today: what did not come is not listed.
         for column in (columns.is_listed, columns.sector, columns.phase):
             column.fill(0)
-        columns.bid_e4.fill(0)
-        columns.ask_e4.fill(0)
+        for prices in (columns.bid_e4, columns.ask_e4, columns.last_e4):
+            prices.fill(0)
         at = np.searchsorted(universe, rows.instrument)
         columns.is_listed[at] = True
         columns.board[at] = rows.board
@@ -304,7 +357,8 @@ class Market:
     def _mark(self, at: Int64Array, price_e4: Int64Array) -> None:
         """Mark rows at prices; 0 says nothing and leaves the mark of before."""
         self.columns.news_beat[at] = self._beat
-        self.columns.mark_e4[at] = np.where(price_e4 > 0, price_e4, self.columns.mark_e4[at])
+        for column in (self.columns.mark_e4, self.columns.last_e4):
+            column[at] = np.where(price_e4 > 0, price_e4, column[at])
 
     def _expect_limits(self, trade_date: int) -> None:
         """Replace the day's limits by those of an ordinary next day; its OPEN beat knows better."""
@@ -318,6 +372,15 @@ class Market:
         columns.limit_state = limits.state
         columns.limit_up_e4 = limits.up_e4
         columns.limit_down_e4 = limits.down_e4
+
+
+def nearest_price_e4(cage: PriceCage, side: Side, price_e4: int) -> int:
+    """Return the price nearest to a limit order's that a cage lets in; its own unless LIMITED."""
+    if cage.state is not LimitState.LIMITED:
+        return price_e4
+    if side is Side.BUY:
+        return min(price_e4, cage.buy_cap_e4)
+    return max(price_e4, cage.sell_floor_e4)
 
 
 def _number_sectors(sector: NDArray[np.object_]) -> Int64Array:

@@ -1,9 +1,16 @@
 """Order validity, cheapest first: whether the exchange could take the order at all."""
 
 from tidegate_common.domain.enums import Layer, LimitState, OrderType, Reason, Side, Unit
-from tidegate_common.market.lots import is_valid_buy, is_valid_sell, lot_rule, price_tick_e4
+from tidegate_common.market.lots import (
+    is_valid_buy,
+    is_valid_sell,
+    lot_rule,
+    price_tick_e4,
+    st_buy_cap_shares,
+)
 from tidegate_risk.engine.case import Case, Check
 from tidegate_risk.engine.intent import Refusal
+from tidegate_risk.engine.state import nearest_price_e4
 
 
 def check_account(case: Case) -> Refusal | None:
@@ -11,6 +18,27 @@ def check_account(case: Case) -> Refusal | None:
     if case.account.standing.is_halted:
         return _refuse(Reason.ACCOUNT_HALTED)
     return None
+
+
+def check_order_rate(case: Case) -> Refusal | None:
+    """Refuse an order that would make the account a high-frequency trader by its rate.
+
+    Orders and cancels of the beat's second of market time count; cancels are never refused.
+    """
+    thresholds = case.thresholds
+    if thresholds is None:
+        return None
+    count = case.account.activity.messages_in_second(case.ts_event_ns) + 1
+    return _check_messages(Reason.ORDER_RATE_LIMIT, count, thresholds.messages_per_second)
+
+
+def check_daily_orders(case: Case) -> Refusal | None:
+    """Refuse an order that would make the account a high-frequency trader by its day's count."""
+    thresholds = case.thresholds
+    if thresholds is None:
+        return None
+    count = case.account.activity.day_count + 1
+    return _check_messages(Reason.DAILY_ORDER_LIMIT, count, thresholds.messages_per_day)
 
 
 def check_instrument(case: Case) -> Refusal | None:
@@ -97,6 +125,55 @@ def check_price_limit(case: Case) -> Refusal | None:
     )
 
 
+def check_price_cage(case: Case) -> Refusal | None:
+    """Refuse a limit price too far from the market, and one of which nobody knows whether it is."""
+    intent = case.intent
+    if intent.order_type is OrderType.MARKET:
+        return None
+    cage = case.market.price_cage(intent.instrument)
+    if cage.state is LimitState.UNKNOWN:
+        return _refuse(Reason.UNKNOWN_PRICE_CAGE)
+    nearest_e4 = nearest_price_e4(cage, intent.side, intent.price_e4)
+    if nearest_e4 == intent.price_e4:
+        return None
+    return _refuse(
+        Reason.OUTSIDE_PRICE_CAGE,
+        observed=intent.price_e4,
+        limit=nearest_e4,
+        unit=Unit.PRICE_E4,
+    )
+
+
+def check_self_trade(case: Case) -> Refusal | None:
+    """Refuse an order that could trade with an open one of its own account.
+
+    An order whose cancel is on its way is still open. An open market order counts at its worst
+    price, which is the day's limit; a new one meets every open order of the other side.
+    """
+    account, intent = case.account, case.intent
+    is_buy = intent.side is Side.BUY
+    # Asked first, because to look through all open orders for each intent costs too much.
+    if is_buy and not account.ledger.frozen_shares(intent.instrument):
+        return None
+    if not is_buy and intent.instrument not in account.buying_fen:
+        return None
+    opposite_e4 = [
+        order.bound_price_e4
+        for order in account.orders.values()
+        if order.instrument == intent.instrument and order.side is not intent.side
+    ]
+    price_e4, nearest_e4 = case.bound_price_e4, (min if is_buy else max)(opposite_e4)
+    is_crossing = price_e4 >= nearest_e4 if is_buy else price_e4 <= nearest_e4
+    if intent.order_type is OrderType.LIMIT and not is_crossing:
+        return None
+    return _refuse(
+        Reason.SELF_TRADE,
+        observed=price_e4,
+        limit=nearest_e4,
+        unit=Unit.PRICE_E4,
+    )
+
+
 def check_buy_lot(case: Case) -> Refusal | None:
     """Refuse a buy that is no whole lot or beyond the order's maximum."""
     quantity_shares = case.intent.quantity_shares
@@ -108,6 +185,34 @@ def check_buy_lot(case: Case) -> Refusal | None:
     if not is_valid_buy(quantity_shares, case.listing.board, trade_date=case.trade_date):
         return _refuse_lot(quantity_shares, rule.min_shares)
     return None
+
+
+def check_st_buy_cap(case: Case) -> Refusal | None:
+    """Refuse to buy more of one share under risk warning than an account may in a day.
+
+    What the day has filled and what open buys may still add count. An order after the close trades
+    on the next day, on which nothing is bought yet.
+    """
+    listing, account, intent = case.listing, case.account, case.intent
+    cap_shares = st_buy_cap_shares(listing.board, case.trade_date) if listing.is_st else None
+    if cap_shares is None:
+        return None
+    bought_shares = account.activity.bought_shares.get(intent.instrument, 0)
+    open_shares = sum(
+        order.leaves_shares
+        for order in account.orders.values()
+        if order.instrument == intent.instrument and order.side is Side.BUY
+    )
+    before_shares = 0 if case.market.is_after_close else bought_shares
+    after_shares = before_shares + open_shares + intent.quantity_shares
+    if after_shares <= cap_shares:
+        return None
+    return _refuse(
+        Reason.ST_BUY_CAP,
+        observed=after_shares,
+        limit=cap_shares,
+        unit=Unit.SHARES,
+    )
 
 
 def check_sellable(case: Case) -> Refusal | None:
@@ -160,6 +265,8 @@ def check_cash(case: Case) -> Refusal | None:
 
 _COMMON: tuple[Check, ...] = (
     check_account,
+    check_order_rate,
+    check_daily_orders,
     check_instrument,
     check_suspension,
     check_mark,
@@ -167,8 +274,10 @@ _COMMON: tuple[Check, ...] = (
     check_limit_state,
     check_price_tick,
     check_price_limit,
+    check_price_cage,
+    check_self_trade,
 )
-BUY_CHECKS: tuple[Check, ...] = (*_COMMON, check_buy_lot, check_cash)
+BUY_CHECKS: tuple[Check, ...] = (*_COMMON, check_buy_lot, check_st_buy_cap, check_cash)
 # Before the lot, because which odd lots may be sold depends on what is sellable.
 SELL_CHECKS: tuple[Check, ...] = (*_COMMON, check_sellable, check_sell_lot, check_cash)
 
@@ -179,6 +288,13 @@ def _sellable_shares(case: Case) -> int:
         case.intent.instrument,
         is_for_next_day=case.market.is_after_close,
     )
+
+
+def _check_messages(reason: Reason, count: int, threshold: int) -> Refusal | None:
+    """Refuse from the threshold on: as many as it says are high frequency already."""
+    if count < threshold:
+        return None
+    return _refuse(reason, observed=count, limit=threshold - 1, unit=Unit.MESSAGES)
 
 
 def _refuse_lot(quantity_shares: int, limit_shares: int) -> Refusal:
