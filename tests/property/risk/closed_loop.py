@@ -29,6 +29,7 @@ from tests.unit.risk.scenario import (
 from tidegate_common.domain.enums import (
     BeatKind,
     Board,
+    ConstructionMethod,
     ControlCommand,
     OrderStatus,
     OrderType,
@@ -67,7 +68,15 @@ SPEC = RunSpec(
     run_id=RunId("run"),
     accounts=tuple(AccountSpec(name, CASH_FEN) for name in ACCOUNTS),
     strategies=(StrategySpec("first", "fake"), StrategySpec("second", "fake")),
-    construction=ConstructionSpec(target_weight_bps=2_000, cooldown_beats=2),
+    construction=ConstructionSpec(
+        target_weight_bps=2_000,
+        cooldown_beats=2,
+        # Fewer places than instruments, and a turnover that some beats exceed.
+        top_n=2,
+        rebalance_band_bps=500,
+        turnover_bps_max=12_000,
+        capital_bps={"first": 6_000},
+    ),
     # Every fee that there is.
     commission=CommissionSpec(is_bundled=False),
     # Low enough for some refusals.
@@ -83,14 +92,20 @@ COMMANDS = (
     ControlCommand.SET_LIMITS,
     *[ControlCommand.RESUME] * 3,
 )
+METHODS = tuple(ConstructionMethod)
 FEES = FeeSchedule(SPEC.commission.contract())
 
 Order = TypeVar("Order", SubmitOrder, CancelOrder)
 
 
 def spec_of(seed: int) -> RunSpec:
-    """Return the run of a seed, under one of the limits."""
-    return replace(SPEC, limits=LIMITS[seed % len(LIMITS)])
+    """Return the run of a seed, under one of the limits and one of the methods."""
+    method = METHODS[seed // len(LIMITS) % len(METHODS)]
+    return replace(
+        SPEC,
+        limits=LIMITS[seed % len(LIMITS)],
+        construction=replace(SPEC.construction, method=method),
+    )
 
 
 @dataclass(frozen=True)
@@ -267,6 +282,10 @@ class World:
             for strategy in SPEC.strategies
         }
 
+    def volatility_e6(self) -> dict[int, int]:
+        """Return what strategies say of the volatility; of one instrument some say nothing."""
+        return {BANK: 200_000, LIQUOR: 300_000 + int(self.random.integers(100_000))}
+
     def requests(self, known: Sequence[OrderId]) -> Iterator[RequestEnvelope]:
         """Yield what people ask for, sensible or not."""
         if self.has_commands and self.random.random() < COMMAND_RATE:
@@ -328,9 +347,13 @@ def play(
         rows = _rows_of(stamp.kind, world)
         fills, updates = exchange.meet(stamp, world, submits, cancels)
         requests = tuple(world.requests(known))
+        scores = world.scores()
+        if seed % 2 and stamp.kind is BeatKind.TICK:
+            # A strategy on days, whose scores wait for the next morning.
+            del scores["second"]
         inputs = RiskInputs(
             Frame(stamp, 0, rows),
-            score_batch(stamp, world.scores()),
+            score_batch(stamp, scores, world.volatility_e6()),
             updates,
             fills,
             requests,

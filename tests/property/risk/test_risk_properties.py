@@ -263,7 +263,7 @@ def test_the_random_commands_are_rich() -> None:
 
 def test_the_random_world_is_rich() -> None:
     """Properties over a world in which nothing happens would hold for ever."""
-    beats = [beat for seed in range(30) for beat in play(seed) + play(seed, is_daily=True)]
+    beats = [beat for seed in range(60) for beat in play(seed) + play(seed, is_daily=True)]
     reasons = Counter(each.reason for beat in beats for each in beat.output.decisions)
     sides = Counter(fill.side for beat in beats for fill in beat.fills)
 
@@ -288,5 +288,8 @@ def test_the_random_world_is_rich() -> None:
         Reason.ACCOUNT_REDUCING,
         Reason.SECTOR_LIMIT,
         Reason.LEVERAGE_LIMIT,
+        Reason.UNKNOWN_VOLATILITY,
+        Reason.INSIDE_BAND,
+        Reason.TURNOVER_LIMIT,
     } <= set(reasons)
     assert any(beat.output.cancels for beat in beats)

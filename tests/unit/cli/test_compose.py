@@ -43,6 +43,16 @@ def test_compose_run_gives_accounts_their_own_limits(tmp_path: Path) -> None:
     assert own == [None, RiskLimits(position_bps_max=7)]
 
 
+def test_compose_run_capital_of_a_foreign_strategy_is_refused(tmp_path: Path) -> None:
+    """It would lie idle, and nobody would know why."""
+    path = tmp_path / "mine.yaml"
+    text = "version: 1\nconstruction: {capital_bps: {momentum: 10}}\n"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"momentum is not in the run, .* are book_imbalance$"):
+        compose_run(RunOptions(limits=str(path)), ManualClock())
+
+
 def test_compose_run_limits_of_a_foreign_account_are_refused(tmp_path: Path) -> None:
     """A limit that is silently not applied costs money."""
     path = tmp_path / "mine.yaml"

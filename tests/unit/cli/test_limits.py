@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tidegate_cli.limits import load_limits
+from tidegate_common.domain.enums import ConstructionMethod
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import (
     CommissionSpec,
@@ -82,6 +83,20 @@ def test_load_limits_own_programme_trading_thresholds_are_taken(tmp_path: Path) 
     assert limits.programme_trading == ProgrammeTradingSpec(15, 2000, 20260407, 99991231, "ours")
 
 
+def test_load_limits_method_and_fractions_are_taken(tmp_path: Path) -> None:
+    """A run may make target positions, and share an account between strategies."""
+    text = "{method: score_weighted, top_n: 3, capital_bps: {macd: 6000, momentum: 4000}}"
+    path = write(tmp_path, f"version: 1\nconstruction: {text}\n")
+
+    limits = load_limits(path, CONFIG)
+
+    assert limits.construction == ConstructionSpec(
+        method=ConstructionMethod.SCORE_WEIGHTED,
+        top_n=3,
+        capital_bps={"macd": 6_000, "momentum": 4_000},
+    )
+
+
 def test_load_limits_unbundled_commission_is_taken(tmp_path: Path) -> None:
     """A contract may charge the exchange's and the regulator's fees beside the commission."""
     path = write(tmp_path, "version: 1\ncommission: {rate_e6: 100, is_bundled: false}\n")
@@ -112,6 +127,15 @@ def test_load_limits_unbundled_commission_is_taken(tmp_path: Path) -> None:
         ("version: 2\n", "version must be 1, was 2"),
         ("limits: {}\n", "version must be 1, was None"),
         ("version: 1\nconstruction: {enter_score_e6: -1, exit_score_e6: 0}\n", "must be below"),
+        ("version: 1\nconstruction: {method: equal}\n", "method must be one of threshold, equal_w"),
+        ("version: 1\nconstruction: {method: 1}\n", "method must be one of.*was 1"),
+        ("version: 1\nconstruction: {top_n: 0}\n", "top_n must be a whole number from 1"),
+        ("version: 1\nconstruction: {capital_bps: 1}\n", "capital_bps must be a mapping"),
+        ("version: 1\nconstruction: {capital_bps: {a: -1}}\n", "capital_bps.a must be a whole"),
+        (
+            "version: 1\nconstruction: {capital_bps: {a: 6000, b: 4001}}\n",
+            "capital_bps must add up to at most 10000, was 10001",
+        ),
         ("a: b: c", "must be YAML"),
         ("[1]", r"must be a mapping.*was \[1\]"),
         (thresholds(source=None), "programme_trading: source is missing"),

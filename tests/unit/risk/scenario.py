@@ -41,7 +41,14 @@ from tidegate_common.events.run import (
     RunSpec,
     StrategySpec,
 )
-from tidegate_common.frames.frame import BeatStamp, Frame, FrameRows, ScoreBatch, no_reasons
+from tidegate_common.frames.frame import (
+    NO_REASON,
+    BeatStamp,
+    Frame,
+    FrameRows,
+    ScoreBatch,
+    no_reasons,
+)
 from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows, unknown_figures
 from tidegate_common.market.board import board_of
 from tidegate_common.market.sessions import shanghai_ns
@@ -137,24 +144,31 @@ def bar_rows(closes: Mapping[int, int]) -> BarRows:
     return BarRows(instrument, close, close, close, close, zeros, zeros)
 
 
-def score_batch(stamp: BeatStamp, scores: Mapping[str, Mapping[int, int]]) -> ScoreBatch:
-    """Return scores by strategy and instrument."""
+def score_batch(
+    stamp: BeatStamp,
+    scores: Mapping[str, Mapping[int, int]],
+    volatility_e6: Mapping[int, int] | None = None,
+) -> ScoreBatch:
+    """Return scores by strategy and instrument; all state the same volatilities, or none."""
     triples = [
         (number, instrument, score)
         for number, name in enumerate(scores)
         for instrument, score in sorted(scores[name].items())
     ]
     columns = np.array(triples, np.int64).reshape(-1, 3)
+    stated = volatility_e6 or {}
+    reason_e6 = no_reasons(len(columns))
+    reason_e6[:, 0] = [stated.get(each, NO_REASON) for each in columns[:, 1].tolist()]
     return ScoreBatch(
         stamp=stamp,
         shard=0,
         strategies=tuple(scores),
         is_ranked=(False,) * len(scores),
-        reason_names=((),) * len(scores),
+        reason_names=(("volatility",) if stated else (),) * len(scores),
         strategy=columns[:, 0],
         instrument=columns[:, 1],
         score_e6=columns[:, 2],
-        reason_e6=no_reasons(len(columns)),
+        reason_e6=reason_e6,
     )
 
 
@@ -332,7 +346,11 @@ class Stage:
         stamp = BeatStamp(
             RunId("run"), self.beat, kind, date, shanghai_ns(date, seconds), is_last=is_last
         )
-        scores = score_batch(stamp, options.pop("scores", {}))  # type: ignore[arg-type]  # by name
+        scores = score_batch(
+            stamp,
+            options.pop("scores", {}),  # type: ignore[arg-type]  # by name
+            options.pop("volatility_e6", None),  # type: ignore[arg-type]  # by name
+        )
         stale = np.array(options.pop("stale", ()), np.int64)
         frame = Frame(stamp, 0, rows)
         self.beat += 1

@@ -33,13 +33,16 @@ from tidegate_risk.engine.case import exceeds_bps, ratio_bps_up
 
 ALL_BOUNDARIES = (*BOUNDARIES, *CONDUCT_BOUNDARIES)
 # Reasons that take more than one request; each has a test below. Those of commands alone have
-# theirs beside the commands'.
+# theirs beside the commands', those of construction alone in `test_rebalance.py`.
 TOLD_APART = {
     Reason.DUPLICATE_REQUEST,
     Reason.UNKNOWN_ORDER,
     Reason.ACCOUNT_HALTED,
     Reason.ACCOUNT_REDUCING,
     Reason.BAD_LIMITS,
+    Reason.UNKNOWN_VOLATILITY,
+    Reason.INSIDE_BAND,
+    Reason.TURNOVER_LIMIT,
 }
 
 

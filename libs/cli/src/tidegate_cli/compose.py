@@ -17,6 +17,7 @@ from tidegate_common.domain.units import FEN_PER_YUAN
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import (
     AccountSpec,
+    ConstructionSpec,
     FeedSpec,
     InputFile,
     RiskLimits,
@@ -86,10 +87,12 @@ def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
     _check_warmup(options)
     limits = load_limits(options.limits, config_dir / "limits")
     feed = _feed(options)
+    strategies = _strategies(options, feed, config_dir / "strategies")
+    _check_capital(limits.construction, strategies)
     spec = RunSpec(
         run_id=RunId(""),
         accounts=_accounts(options.accounts, parse_cash(options.cash), limits.accounts),
-        strategies=_strategies(options, feed, config_dir / "strategies"),
+        strategies=strategies,
         feed=feed,
         seed=options.seed,
         construction=limits.construction,
@@ -201,6 +204,21 @@ def _strategies(
             raise ConfigError(message)
         seen.add(strategy.name)
     return strategies
+
+
+def _check_capital(
+    construction: ConstructionSpec,
+    strategies: Sequence[StrategySpec],
+) -> None:
+    """Refuse a part of the capital that no strategy of the run would use."""
+    names = [strategy.name for strategy in strategies]
+    for name in construction.capital_bps:
+        if name not in names:
+            message = (
+                f"limits: construction.capital_bps: {name} is not in the run, "
+                f"its strategies are {', '.join(names)}"
+            )
+            raise ConfigError(message)
 
 
 def _is_bars(files: Sequence[InputFile]) -> bool:

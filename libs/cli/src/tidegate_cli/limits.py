@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
+from tidegate_common.domain.enums import ConstructionMethod
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import (
     RISK_LIMIT_RANGES,
@@ -28,6 +29,10 @@ _BEATS_MAX: Final = 1_000_000
 _RATE_E6_MAX: Final = 30_000
 _MINIMUM_FEN_MAX: Final = 100_000
 _MESSAGES_MAX: Final = 1_000_000
+# More positions than the market has shares are not wanted.
+_TOP_MAX: Final = 10_000
+# Ten times the capital in a day.
+_TURNOVER_BPS_MAX: Final = 100_000
 
 # Least and greatest value of each key.
 _RANGES: Final[Mapping[str, tuple[int, int]]] = {
@@ -37,6 +42,9 @@ _RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "cash_buffer_bps": (0, _BPS_MAX),
     "cooldown_beats": (0, _BEATS_MAX),
     "price_offset_bps": (0, _BPS_MAX),
+    "top_n": (1, _TOP_MAX),
+    "rebalance_band_bps": (0, _BPS_MAX),
+    "turnover_bps_max": (0, _TURNOVER_BPS_MAX),
     **RISK_LIMIT_RANGES,
     "rate_e6": (0, _RATE_E6_MAX),
     "minimum_fen": (0, _MINIMUM_FEN_MAX),
@@ -50,6 +58,9 @@ _RANGES: Final[Mapping[str, tuple[int, int]]] = {
 
 # Keys that are true or false.
 _FLAGS: Final = frozenset({"is_bundled"})
+# Keys with checks of their own.
+_METHOD: Final = "method"
+_FRACTIONS: Final = "capital_bps"
 # Keys that are words.
 _WORDS: Final = frozenset({"source"})
 
@@ -179,7 +190,11 @@ def _checked(where: str, values: Mapping[str, object]) -> dict[str, Any]:
     return {field: _check(f"{where}.{field}", field, value) for field, value in values.items()}
 
 
-def _check(where: str, field: str, value: object) -> int | str:
+def _check(where: str, field: str, value: object) -> int | str | dict[str, int]:
+    if field == _METHOD:
+        return _method(where, value)
+    if field == _FRACTIONS:
+        return _fractions(where, value)
     if field in _FLAGS:
         return _flag(where, value)
     return _word(where, value) if field in _WORDS else _number(where, field, value)
@@ -198,6 +213,26 @@ def _word(where: str, value: object) -> str:
         message = f"{where} must be words, was {value!r}"
         raise ConfigError(message)
     return value
+
+
+def _method(where: str, value: object) -> ConstructionMethod:
+    if not isinstance(value, str) or value not in list(ConstructionMethod):
+        known = ", ".join(ConstructionMethod)
+        message = f"{where} must be one of {known}, was {value!r}"
+        raise ConfigError(message)
+    return ConstructionMethod(value)
+
+
+def _fractions(where: str, value: object) -> dict[str, int]:
+    """Return parts of an account by strategy; together they are no more than the whole."""
+    parts = {
+        name: _number(f"{where}.{name}", "target_weight_bps", part)
+        for name, part in _mapping(where, value).items()
+    }
+    if sum(parts.values()) > _BPS_MAX:
+        message = f"{where} must add up to at most {_BPS_MAX}, was {sum(parts.values())}"
+        raise ConfigError(message)
+    return parts
 
 
 def _flag(where: str, value: object) -> bool:

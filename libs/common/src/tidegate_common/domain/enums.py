@@ -252,6 +252,9 @@ class Reason(StrEnum):
     SECTOR_LIMIT = "sector_limit"
     LEVERAGE_LIMIT = "leverage_limit"
     BAD_LIMITS = "bad_limits"
+    UNKNOWN_VOLATILITY = "unknown_volatility"
+    INSIDE_BAND = "inside_band"
+    TURNOVER_LIMIT = "turnover_limit"
 
 
 @unique
@@ -265,6 +268,16 @@ class Unit(StrEnum):
     PRICE_E4 = "price_e4"
     BEATS = "beats"
     MESSAGES = "messages"
+
+
+@unique
+class ConstructionMethod(StrEnum):
+    """How scores become target positions."""
+
+    THRESHOLD = "threshold"
+    EQUAL_WEIGHT = "equal_weight"
+    SCORE_WEIGHTED = "score_weighted"
+    VOLATILITY_SCALED = "volatility_scaled"
 
 
 @unique

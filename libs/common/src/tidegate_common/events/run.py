@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tidegate_common.domain.enums import RunMode
+from tidegate_common.domain.enums import ConstructionMethod, RunMode
 from tidegate_common.domain.ids import AccountId, RunId
 from tidegate_common.market.dated import Confidence, DatedRow
 from tidegate_common.market.fees import FeeContract
@@ -44,6 +44,14 @@ class ConstructionSpec:
         so many beats before the same strategy acts on it again.
     price_offset_bps : in bar runs a limit price is the last close moved by so much against us; in
         tick runs a buy is priced at the best ask and a sell at the best bid.
+    method : `threshold` looks at each score on its own and reads the first three fields; the others
+        make target positions of a strategy's whole list, and read the fields from here on instead.
+    top_n : positions that a strategy aims at, at least 1.
+    rebalance_band_bps : a wanted holding is left as it is within so much of the strategy's capital.
+    turnover_bps_max : value of a strategy's orders of a day, both sides, / its capital. Sells count
+        and are never held back; buys get what they leave.
+    capital_bps : part of an account's NAV that is a strategy's, by its name; strategies that are
+        not named share equally what is left.
     """
 
     enter_score_e6: int = 300_000
@@ -52,6 +60,11 @@ class ConstructionSpec:
     cash_buffer_bps: int = 200
     cooldown_beats: int = 20
     price_offset_bps: int = 200
+    method: ConstructionMethod = ConstructionMethod.THRESHOLD
+    top_n: int = 10
+    rebalance_band_bps: int = 100
+    turnover_bps_max: int = 20_000
+    capital_bps: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

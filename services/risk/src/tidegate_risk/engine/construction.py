@@ -1,12 +1,12 @@
 """From scores to intents: which positions a strategy wants, at what size and price.
 
-Thin for now: a score at or above the entry threshold opens a position of the target weight where
-the account has none; one at or below the exit threshold sells the whole holding. An instrument in
-which an order works is left alone, and so is one on which the strategy had a decision within the
-cooldown. Only scores of this beat act.
+The method `threshold`: a score at or above the entry threshold opens a position of the target
+weight where the account has none; one at or below the exit threshold sells the whole holding. An
+instrument in which an order works is left alone, and so is one on which the strategy had a decision
+within the cooldown. The other methods are in `rebalance.py`; what makes an intent is here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from tidegate_common.market.lots import lot_rule, price_tick_e4, round_down_buy
 from tidegate_risk.engine.intent import Intent
 from tidegate_risk.engine.portfolio import Account
 from tidegate_risk.engine.state import Listing, Market, nearest_price_e4
+from tidegate_risk.engine.targets import StrategyList
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,19 @@ class Wish:
 class StrategyScores:
     """Scores of one strategy that ask for something.
 
+    beat : of the scores.
     entries : (score, instrument), highest score first, then by instrument.
     exits : score by instrument.
     """
 
     strategy: str
+    beat: int
     entries: tuple[tuple[int, int], ...]
     exits: dict[int, int]
+
+
+# What a strategy asks for, by either way of reading its scores.
+Asked = StrategyScores | StrategyList
 
 
 def read_scores(
@@ -75,9 +82,8 @@ def wishes_of(
     """Return what a strategy wants of an account: sells, then buys, highest scores first."""
 
     def can_act(instrument: int) -> bool:
-        decided = account.decided.get((asked.strategy, instrument))
-        is_cool = decided is None or beat - decided >= cooldown_beats
-        return is_cool and not account.has_open_order(instrument)
+        interest = asked.strategy, instrument
+        return account.can_act(interest, beat=beat, cooldown_beats=cooldown_beats)
 
     held = dict.fromkeys(account.ledger.instruments.tolist())
     exits = [
@@ -104,33 +110,71 @@ class Constructor:
     def intent_of(
         self,
         wish: Wish,
-        strategy: str,
+        asked: StrategyScores,
         account: Account,
         market: Market,
         stamp: BeatStamp,
     ) -> Intent:
         """Return the intent of a wish; its quantity is 0 where not even one lot fits."""
+        if wish.side is Side.BUY:
+            target_fen = account.ledger.nav_fen * self._spec.target_weight_bps // BPS
+            intent = self.buy(wish, asked, account, market, stamp, target_fen=target_fen)
+        else:
+            listing = market.listing(wish.instrument)
+            quantity_shares = _sell_shares(account, listing, stamp.trade_date)
+            intent = self.intent(wish, asked, market, stamp, quantity_shares=quantity_shares)
+        return intent
+
+    def buy(
+        self,
+        wish: Wish,
+        asked: Asked,
+        account: Account,
+        market: Market,
+        stamp: BeatStamp,
+        *,
+        target_fen: int,
+    ) -> Intent:
+        """Return a buy of so much value in lots, or of as much as the cash above the buffer pays.
+
+        Where the cash pays not even one lot, the value's comes back: the cash check then says why.
+        """
+        intent = self.intent(wish, asked, market, stamp)
+        reserve_fen = max(0, account.ledger.nav_fen) * self._spec.cash_buffer_bps // BPS
+        quantity_shares = self._buy_shares(
+            account,
+            market.listing(wish.instrument),
+            stamp,
+            price_e4=intent.price_e4,
+            target_fen=target_fen,
+            reserve_fen=reserve_fen,
+        )
+        return replace(intent, quantity_shares=quantity_shares, cash_reserve_fen=reserve_fen)
+
+    def intent(
+        self,
+        wish: Wish,
+        asked: Asked,
+        market: Market,
+        stamp: BeatStamp,
+        *,
+        quantity_shares: int = 0,
+    ) -> Intent:
+        """Return the intent of so many shares."""
         listing = market.listing(wish.instrument)
         cage = market.price_cage(wish.instrument)
         wanted_e4 = self._price_e4(wish.side, listing, stamp.kind)
-        price_e4 = nearest_price_e4(cage, wish.side, wanted_e4)
-        reserve_fen = 0
-        if wish.side is Side.BUY:
-            reserve_fen = max(0, account.ledger.nav_fen) * self._spec.cash_buffer_bps // BPS
-            quantity_shares = self._buy_shares(account, listing, price_e4, reserve_fen, stamp)
-        else:
-            quantity_shares = _sell_shares(account, listing, stamp.trade_date)
         return Intent(
             instrument=wish.instrument,
             side=wish.side,
             order_type=OrderType.LIMIT,
             time_in_force=TimeInForce.DAY,
-            price_e4=price_e4,
+            price_e4=nearest_price_e4(cage, wish.side, wanted_e4),
             quantity_shares=quantity_shares,
             cause_kind=CauseKind.SCORE,
-            cause=strategy,
+            cause=asked.strategy,
             score_e6=wish.score_e6,
-            cash_reserve_fen=reserve_fen,
+            score_beat=asked.beat,
         )
 
     def _price_e4(self, side: Side, listing: Listing, kind: BeatKind) -> int:
@@ -143,17 +187,14 @@ class Constructor:
         self,
         account: Account,
         listing: Listing,
-        price_e4: int,
-        reserve_fen: int,
         stamp: BeatStamp,
+        *,
+        price_e4: int,
+        target_fen: int,
+        reserve_fen: int,
     ) -> int:
-        """Return the target weight in lots, or as many as the cash pays.
-
-        Where the cash pays not even one, the target comes back: the cash check then says why.
-        """
         if price_e4 <= 0:
             return 0
-        target_fen = account.ledger.nav_fen * self._spec.target_weight_bps // BPS
         target_shares = target_fen * PRICE_E4_PER_FEN // price_e4
         cash_fen = max(0, account.ledger.available_fen - reserve_fen)
         # Fees grow with the amount and the shares, so those of the whole cash, and of a share more
@@ -189,6 +230,7 @@ def _read_strategy(
     exits = score <= spec.exit_score_e6
     return StrategyScores(
         strategy=name,
+        beat=scores.stamp.beat,
         entries=tuple(
             zip(score[enters].tolist(), instrument[enters].tolist(), strict=True),
         ),

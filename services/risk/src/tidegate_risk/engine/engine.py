@@ -10,8 +10,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate_common.domain.enums import AccountState, BeatKind, Reason
-from tidegate_common.domain.ids import AccountId, RunId
+from tidegate_common.domain.enums import AccountState, BeatKind, ConstructionMethod, Reason
+from tidegate_common.domain.ids import AccountId
 from tidegate_common.domain.units import Int64Array
 from tidegate_common.engine import EngineState, JsonDict
 from tidegate_common.errors import InvariantError
@@ -28,7 +28,9 @@ from tidegate_common.events.risk import ControlOutcome, Decision
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch
 from tidegate_common.market.fees import FeeSchedule
+from tidegate_risk.engine.closing import ClosingScores
 from tidegate_risk.engine.construction import (
+    Asked,
     Constructor,
     StrategyScores,
     read_scores,
@@ -45,7 +47,10 @@ from tidegate_risk.engine.desk import (
 )
 from tidegate_risk.engine.layers import latch_breaches
 from tidegate_risk.engine.portfolio import Account, OpenOrder
+from tidegate_risk.engine.rebalance import Rebalancer
+from tidegate_risk.engine.stamps import load_stamp
 from tidegate_risk.engine.state import Cadence, Market
+from tidegate_risk.engine.targets import fractions_bps, read_lists
 from tidegate_risk.engine.usage import usage_of
 
 Request = OrderRequest | CancelRequest
@@ -106,7 +111,13 @@ class RiskEngine:
         own = spec.programme_trading
         self._rules = Rules(fees, CHECKS, own.row() if own is not None else None)
         self._constructor = Constructor(spec.construction, fees)
+        self._rebalancer = Rebalancer(
+            spec.construction,
+            self._constructor,
+            fractions_bps(spec.construction, self._strategies),
+        )
         self._market = Market()
+        self._closing = ClosingScores()
         self._stamp: BeatStamp | None = None
 
     @property
@@ -159,6 +170,7 @@ class RiskEngine:
             "stamp": asdict(self._stamp) if self._stamp is not None else None,
             "cadence": int(self._market.cadence),
             "is_classified": self._market.is_classified,
+            "closing": self._closing.dump(),
             "accounts": accounts,
         }
         return EngineState(values, self._market.snapshot_arrays())
@@ -166,13 +178,14 @@ class RiskEngine:
     def restore(self, state: EngineState) -> None:
         """Take up a memory that `snapshot` returned, in this or in another process."""
         values = state.values
-        self._stamp = _load_stamp(values["stamp"])
+        self._stamp = load_stamp(values["stamp"])
         self._market.restore(
             state.arrays,
             stamp=self._stamp,
             cadence=Cadence(cast("int", values["cadence"])),
             is_classified=bool(values["is_classified"]),
         )
+        self._closing.load(values["closing"])
         accounts = cast("JsonDict", values["accounts"])
         for name, account in self._accounts.items():
             account.load(accounts[name])
@@ -217,14 +230,28 @@ class RiskEngine:
             self._cancel_orders(desk, account, stamp)
             for request in own_requests:
                 _take_request(desk, account, request, stamp.beat)
-            for strategy in asked:
-                self._take_scores(desk, account, strategy, stamp)
+            for each in asked:
+                if isinstance(each, StrategyScores):
+                    self._take_scores(desk, account, each, stamp)
+                else:
+                    self._rebalancer.act(each, desk, account, self._market, stamp)
         return desks
 
-    def _asked(self, scores: ScoreBatch) -> tuple[StrategyScores, ...]:
-        if not self._market.can_scores_act or not len(scores):
-            return ()
-        return read_scores(scores, self._strategies, self._spec.construction)
+    def _asked(self, scores: ScoreBatch) -> list[Asked]:
+        """Return what strategies ask for now, in the run's order: by this beat or the last close.
+
+        None asks by both.
+        """
+        waited = self._closing.take(scores, self._market)
+        acting = [scores] if self._market.can_scores_act and len(scores) else []
+        if waited is not None:
+            acting.append(waited)
+        is_list = self._spec.construction.method is not ConstructionMethod.THRESHOLD
+        read = read_lists if is_list else read_scores
+        asked: list[Asked] = []
+        for batch in acting:
+            asked += read(batch, self._strategies, self._spec.construction)
+        return sorted(asked, key=lambda each: self._strategies.index(each.strategy))
 
     def _take_scores(
         self,
@@ -242,7 +269,7 @@ class RiskEngine:
         for wish in wishes:
             intent = self._constructor.intent_of(
                 wish,
-                asked.strategy,
+                asked,
                 account,
                 self._market,
                 stamp,
@@ -312,17 +339,3 @@ def _take_request(desk: Desk, account: Account, request: Request, beat: int) -> 
         desk.refuse(intent, refuse_request(Reason.DUPLICATE_REQUEST))
     else:
         desk.cancel(order)
-
-
-def _load_stamp(values: object) -> BeatStamp | None:
-    if values is None:
-        return None
-    fields = dict(cast("dict[str, object]", values))
-    return BeatStamp(
-        run_id=RunId(cast("str", fields["run_id"])),
-        beat=cast("int", fields["beat"]),
-        kind=BeatKind(cast("str", fields["kind"])),
-        trade_date=cast("int", fields["trade_date"]),
-        ts_event_ns=cast("int", fields["ts_event_ns"]),
-        is_last=cast("bool", fields["is_last"]),
-    )

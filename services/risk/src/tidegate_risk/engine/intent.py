@@ -19,6 +19,7 @@ class Intent:
 
     price_e4 : limit price, 0 for a market order.
     cause : the strategy's name, or the request's id.
+    score_beat : beat of the score, -1 where a request is the cause.
     cash_reserve_fen : cash that a buy must leave in the account.
     """
 
@@ -31,6 +32,7 @@ class Intent:
     cause_kind: CauseKind
     cause: str
     score_e6: int = 0
+    score_beat: int = -1
     cash_reserve_fen: int = 0
 
 

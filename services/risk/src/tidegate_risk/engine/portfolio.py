@@ -29,14 +29,12 @@ from tidegate_common.ledger import Ledger, LedgerError
 from tidegate_common.market.fees import Fees
 from tidegate_common.market.settlement import is_t_plus_one
 from tidegate_risk.engine.activity import Activity
+from tidegate_risk.engine.sleeves import Interest, Sleeves
 from tidegate_risk.engine.standing import Standing
 from tidegate_risk.engine.state import UNKNOWN_SECTOR, Market
 
 # A repeat of a request comes within seconds; so many ids of one account reach back far longer.
 REQUEST_IDS_MAX = 10_000
-
-# A strategy and an instrument.
-Interest = tuple[str, int]
 
 
 @dataclass(slots=True)
@@ -44,7 +42,7 @@ class OpenOrder:
     """An order that the exchange has, or will have with the next beat.
 
     bound_price_e4 : worst price that it can trade at; values what is still open.
-    is_from_score : made by a strategy, not by a request.
+    strategy : which made it, "" where a request did.
     cancel_beat : beat of the last cancel sent for it, -1 before the first.
     """
 
@@ -54,9 +52,14 @@ class OpenOrder:
     side: Side
     bound_price_e4: int
     quantity_shares: int
-    is_from_score: bool
+    strategy: str
     filled_shares: int = 0
     cancel_beat: int = -1
+
+    @property
+    def is_from_score(self) -> bool:
+        """Whether a strategy made it, not a request."""
+        return self.strategy != ""
 
     @property
     def leaves_shares(self) -> int:
@@ -79,6 +82,7 @@ class _Dump(TypedDict):
     decided: list[tuple[str, int, int]]
     requests: list[RequestId]
     activity: JsonDict
+    sleeves: JsonDict
 
 
 class Account:
@@ -89,6 +93,7 @@ class Account:
     requests : ids seen, oldest first.
     buying_fen : exposure of open buys by instrument.
     activity : what the account did today.
+    sleeves : which part is which strategy's.
     is_changed : books changed in this beat.
     """
 
@@ -102,6 +107,7 @@ class Account:
         self.decided: dict[Interest, int] = {}
         self.requests: dict[RequestId, None] = {}
         self.activity = Activity()
+        self.sleeves = Sleeves()
         self.is_changed = False
         nothing = np.zeros(0, np.int64)
         self._held: Int64Array = nothing
@@ -113,6 +119,7 @@ class Account:
         self.ledger.roll_day(trade_date)
         self.standing.is_loss_latched = False
         self.activity = Activity()
+        self.sleeves.roll_day()
 
     def book_fill(self, fill: Fill) -> None:
         """Book a trade of an open order; one that the books cannot follow halts the account.
@@ -142,6 +149,12 @@ class Account:
             self.standing.is_in_doubt = True
         exposure_fen = order.exposure_fen
         order.filled_shares += fill.quantity_shares
+        self.sleeves.book_fill(
+            (order.strategy, order.instrument),
+            order.side,
+            quantity_shares=fill.quantity_shares,
+            held_shares=self.ledger.quantity_shares(order.instrument),
+        )
         self._add_buying(order.instrument, order.exposure_fen - exposure_fen)
         if order.side is Side.BUY:
             self.activity.count_buy(order.instrument, fill.quantity_shares)
@@ -187,11 +200,19 @@ class Account:
                 is_for_next_day=is_for_next_day,
             )
         self._take_up(order)
+        value_fen = notional_fen(order.bound_price_e4, order.quantity_shares)
+        self.sleeves.count_order(order.strategy, value_fen)
         self.is_changed = True
 
     def has_open_order(self, instrument: int) -> bool:
         """Tell whether an order in the instrument works."""
         return instrument in self.buying_fen or self.ledger.frozen_shares(instrument) > 0
+
+    def can_act(self, interest: Interest, *, beat: int, cooldown_beats: int) -> bool:
+        """Tell whether no order works in the instrument and the strategy's cooldown is over."""
+        decided = self.decided.get(interest)
+        is_cool = decided is None or beat - decided >= cooldown_beats
+        return is_cool and not self.has_open_order(interest[1])
 
     def remember_request(self, request_id: RequestId) -> bool:
         """Return whether a request is new, and remember it."""
@@ -270,6 +291,7 @@ class Account:
             "decided": [[*interest, beat] for interest, beat in self.decided.items()],
             "requests": list(self.requests),
             "activity": self.activity.dump(),
+            "sleeves": self.sleeves.dump(),
         }
 
     def load(self, values: object) -> None:
@@ -293,6 +315,7 @@ class Account:
         self.decided = {(name, number): beat for name, number, beat in dump["decided"]}
         self.requests = dict.fromkeys(dump["requests"])
         self.activity = Activity.load(dump["activity"])
+        self.sleeves = Sleeves.load(dump["sleeves"])
 
     def _release(self, order: OpenOrder) -> None:
         del self.orders[order.order_id]

@@ -25,6 +25,9 @@ from tidegate_common.market.sessions import (
 
 UNKNOWN_SECTOR = 0
 
+# A board travels as uint8.
+_BOARD_VALUES = 256
+
 _NO_CAGE = PriceCage(LimitState.UNLIMITED, 0, 0, None)
 
 
@@ -167,6 +170,14 @@ class Market:
     def can_cancel(self, instrument: int) -> bool:
         """Tell whether the exchange takes a known instrument's cancels, by the session table."""
         return can_cancel(self._session(self._row_of[instrument]))
+
+    def has_continuous_trading(self, instruments: Int64Array) -> bool:
+        """Tell whether the session table says so of any of the instruments in this beat."""
+        at, _ = self._locate(instruments)
+        # Whoever shares exchange and board shares the session.
+        exchange, board = self.columns.instrument[at] // EXCHANGE_STEP, self.columns.board[at]
+        _, first = np.unique(exchange * _BOARD_VALUES + board, return_index=True)
+        return any(can_match_continuously(self._session(row)) for row in at[first].tolist())
 
     def rows_of(self, instruments: list[int]) -> Int64Array:
         """Return the rows of known instruments."""
