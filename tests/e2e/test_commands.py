@@ -39,9 +39,10 @@ def test_stack_commands_on_two_partitions_are_recorded_and_verified(
         asyncio.run(_publish(running.kafka_address()))
         running.wait_for_beat(300)
         running.kill("risk-0")
-        running.finish()
+        finished = running.finish()
     verified = tidegate("verify", "day", "--postgres-url", dsn)
 
+    assert finished.exit_code == 0, finished.stderr
     assert verified.exit_code == 0, verified.stdout + verified.stderr
     # One for the halted account, and one for each of four.
     assert ", 5 controls, " in verified.stdout

@@ -20,6 +20,7 @@ from tidegate_common.events.topics import EXECUTION_SNAPSHOTS
 PATIENCE_S = 20.0
 TOPIC = "suite.words.v1"
 OTHER = "suite.numbers.v1"
+PRODUCERS, PRODUCER_MESSAGES = 4, 400
 COMPACTED = EXECUTION_SNAPSHOTS.name
 FIRST, SECOND = TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1)
 TOPICS = [NewTopic(TOPIC, 2), NewTopic(OTHER, 1), NewTopic(COMPACTED, 1, is_compacted=True)]
@@ -284,3 +285,65 @@ async def test_kafka_bus_that_cannot_connect_is_a_config_error_within_the_bound(
 
     assert text in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.broker
+async def test_bus_of_several_producers_brings_every_message(
+    kafka_address: str,
+    topic_prefix: str,
+) -> None:
+    """A stage that missed one of another's messages would stand still for ever.
+
+    The embedded broker gives offsets a moment before it shows what is there.
+    """
+    buses = [kafka_bus(kafka_address, topic_prefix) for _ in range(PRODUCERS)]
+    for bus in buses:
+        await bus.start()
+    await buses[0].create_topics(TOPICS)
+    reader = await buses[0].open_reader({FIRST: 0})
+
+    async def speak(bus: Bus) -> None:
+        for number in range(PRODUCER_MESSAGES):
+            await bus.publish([word(f"{number}")])
+
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(read(reader, PRODUCERS * PRODUCER_MESSAGES))
+        for bus in buses:
+            tasks.create_task(speak(bus))
+    for bus in buses:
+        await bus.close()
+
+    offsets = [message.offset for message in reading.result()]
+    assert offsets == list(range(PRODUCERS * PRODUCER_MESSAGES))
+
+
+@pytest.mark.apache_kafka
+async def test_bus_hole_that_stays_is_passed_over_after_a_while(
+    apache_kafka_address: str,
+    topic_prefix: str,
+) -> None:
+    """A transaction's end takes an offset and is no message; readers wait for it, then go on."""
+    bus = kafka_bus(apache_kafka_address, topic_prefix)
+    await bus.start()
+    await bus.create_topics(TOPICS)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=apache_kafka_address,
+        transactional_id=f"{topic_prefix}hole",
+    )
+    await producer.start()
+    async with producer.transaction():
+        await producer.send_and_wait(topic_prefix + TOPIC, b"a", partition=0)
+    await producer.stop()
+    async with asyncio.timeout(PATIENCE_S):
+        # The end is written a moment after the producer heard of it.
+        while await bus.end_offsets([FIRST]) != {FIRST: 2}:
+            pass
+    await bus.publish([word("b")])
+    reader = await bus.open_reader({FIRST: 0})
+
+    first = await read(reader, 1)
+    held_back = await reader.poll(0.5)
+    late = await read(reader, 1)
+    await bus.close()
+
+    assert (values(first, FIRST), held_back, values(late, FIRST)) == ([b"a"], [], [b"b"])

@@ -2,10 +2,12 @@
 
 What it does not do (measured on version 0.6.0-510f3e2): it keeps everything in memory and frees it
 only by DeleteTopics, neither retention nor compaction has any effect; end offsets count batches'
-first records, so they are right for one record a batch only; there are no transactions and no
-idempotent producer; a topic that somebody asks about comes into being with four partitions; a fetch
-that finds nothing sleeps half of its ``fetch_max_wait_ms``; and a fetch that finds something costs
-0.5 ms for each 1,000 records of the partition, wherever it starts.
+first records, so they are right for one record a batch only; a message has its offset a moment
+before it can be read, so that a fetch may pass over one of several producers' (`bus/holes.py` goes
+back for it); there are no transactions and no idempotent producer; a topic that somebody asks about
+comes into being with four partitions; a fetch that finds nothing sleeps half of its
+``fetch_max_wait_ms``; and a fetch that finds something costs 0.5 ms for each 1,000 records of the
+partition, wherever it starts.
 """
 
 import asyncio

@@ -15,10 +15,13 @@ from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin import NewTopic as KafkaTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.structs import ConsumerRecord
 
 from tidegate_common.bus.base import NewTopic, Reader, TopicPartition
+from tidegate_common.bus.holes import HoleWatch
 from tidegate_common.errors import ConfigError, TransientError
 from tidegate_common.events.message import Message
+from tidegate_common.events.topics import COMPACTED_TOPICS
 
 # A whole-market frame is about 250 KB and a snapshot chunk 512 KB; twice the larger is room enough.
 MESSAGE_BYTES_MAX = 1_048_576
@@ -181,7 +184,14 @@ class KafkaBus:
             await consumer.stop()
             text = f"topics cannot be read: {error}"
             raise TransientError(text) from error
-        reader = _KafkaReader(consumer, self._config.topic_prefix, self._readers)
+        holes = HoleWatch(
+            {
+                place: offset
+                for place, offset in positions.items()
+                if place.topic not in COMPACTED_TOPICS
+            },
+        )
+        reader = _KafkaReader(consumer, self._config.topic_prefix, self._readers, holes)
         self._readers.append(reader)
         return reader
 
@@ -233,10 +243,12 @@ class _KafkaReader:
         consumer: AIOKafkaConsumer,
         topic_prefix: str,
         siblings: list["_KafkaReader"],
+        holes: HoleWatch,
     ) -> None:
         self._consumer = consumer
         self._prefix = topic_prefix
         self._siblings = siblings
+        self._holes = holes
 
     async def poll(self, timeout_seconds: float) -> list[Message]:
         """Return what has come, after waiting at most so long."""
@@ -248,20 +260,34 @@ class _KafkaReader:
         except KafkaError as error:
             text = f"reading from Kafka failed: {error}"
             raise TransientError(text) from error
-        start = len(self._prefix)
         return [
             Message(
-                topic=record.topic[start:],
-                partition=record.partition,
+                topic=place.topic,
+                partition=place.partition,
                 value=record.value or b"",
                 key=record.key,
                 # Kafka knows null headers; for us they are empty ones.
                 headers=tuple((name, value or b"") for name, value in record.headers),
                 offset=record.offset,
             )
-            for records in batches.values()
-            for record in records
+            for partition, records in batches.items()
+            for place in [TopicPartition(partition.topic[len(self._prefix) :], partition.partition)]
+            for record in self._readable(place, records)
         ]
+
+    def _readable(
+        self,
+        place: TopicPartition,
+        records: Sequence[ConsumerRecord[bytes, bytes]],
+    ) -> Sequence[ConsumerRecord[bytes, bytes]]:
+        """Return the records before the first hole, and go back to it if there is one."""
+        now_seconds = asyncio.get_running_loop().time()
+        offsets = [record.offset for record in records]
+        count = self._holes.count_readable(place, offsets, now_seconds=now_seconds)
+        if count < len(records):
+            (partition,) = self._kafka_partitions([place])
+            self._consumer.seek(partition, self._holes.next_offset(place))
+        return records[:count]
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         """Stop fetching partitions."""

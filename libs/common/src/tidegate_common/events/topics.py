@@ -165,6 +165,7 @@ TOPICS: tuple[Topic, ...] = (
     RISK_SNAPSHOTS,
 )
 
+COMPACTED_TOPICS = frozenset(topic.name for topic in TOPICS if topic.is_compacted)
 STRIPED_TOPICS = {topic.name: topic for topic in TOPICS if topic.is_striped}
 
 # Kept outside TOPICS: nothing is ever dead-lettered from a dead-letter topic.

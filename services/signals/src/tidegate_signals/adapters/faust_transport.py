@@ -44,6 +44,9 @@ class StreamApp(faust.App):
     positions: Positions
     fetch_max_wait_ms: int
 
+    def _create_directories(self) -> None:
+        """Make none: there are no tables, and a container's file system may be read-only."""
+
 
 def make_app(
     *,
