@@ -93,14 +93,66 @@ async def test_supervisor_exit_code_2_stops_everything_with_the_message() -> Non
     lines = Lines()
     code = "import sys; print('tidegate-risk: setting X must be 1'); print('bye'); sys.exit(2)"
     programs = [make_program(SERVE, name="other"), make_program(code, name="risk-0")]
-    supervisor = Supervisor(programs, clock=SystemClock(), take_line=lines.take)
+    pids: set[int] = set()
+    supervisor = Supervisor(
+        programs,
+        clock=SystemClock(),
+        take_line=lines.take,
+        changed=lambda: pids.add(supervisor.states()["other"].pid),
+    )
 
     with pytest.raises(ConfigError, match=r"^risk: setting X must be 1$"):
         async with asyncio.timeout(WAIT_SECONDS_MAX), supervisor.running():
             await asyncio.Event().wait()
 
     assert supervisor.states()["risk-0"].start_count == 1
-    assert not psutil.pid_exists(supervisor.states()["other"].pid)
+    assert len(pids - {0}) == 1
+    assert not any(psutil.pid_exists(pid) for pid in pids - {0})
+
+
+async def test_supervisor_exit_code_2_of_a_later_start_is_no_wrong_setting(tmp_path: Path) -> None:
+    """Its port may be taken for a moment while it was away; it ran with its settings before."""
+    lines = Lines()
+    code = (
+        "import os, pathlib, signal, sys\n"
+        "starts = pathlib.Path(sys.argv[1])\n"
+        "starts.write_text(starts.read_text() + 'x' if starts.exists() else 'x')\n"
+        "if starts.read_text() == 'xx': sys.exit(2)\n"
+        "print('serving', flush=True)\n"
+        "signal.pause()\n"
+    )
+    program = make_program(code, str(tmp_path / "starts"))
+    supervisor = Supervisor([program], clock=SystemClock(), take_line=lines.take)
+
+    async with supervisor.running():
+        await lines.until_said("serving")
+        os.kill(supervisor.states()["service"].pid, signal.SIGKILL)
+        await lines.until_said("serving", times=2)
+        state = supervisor.states()["service"]
+
+    assert state.start_count == 3
+
+
+async def test_supervisor_service_that_ended_has_no_pid() -> None:
+    """The system may give the number to somebody else."""
+    lines = Lines()
+    pids: list[int] = []
+    finished = asyncio.Event()
+    program = make_program("print('sent')", name="feed", is_feed=True)
+
+    def changed() -> None:
+        pids.append(supervisor.states()["feed"].pid)
+        if supervisor.states()["feed"].is_finished:
+            finished.set()
+
+    supervisor = Supervisor([program], clock=SystemClock(), take_line=lines.take, changed=changed)
+
+    async with asyncio.timeout(WAIT_SECONDS_MAX), supervisor.running():
+        supervisor.start_feed()
+        await finished.wait()
+
+    assert pids[0] > 0
+    assert pids[-1] == 0
 
 
 async def test_supervisor_service_that_keeps_ending_is_given_up() -> None:

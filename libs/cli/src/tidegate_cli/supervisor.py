@@ -4,8 +4,9 @@ Rules
 -----
 - A service that ends is started again after a pause that grows while it keeps ending; one that
   ends ten times within a minute is given up, and with it the stack.
-- Exit code 2 says that the user's settings are wrong: starting again would not help, so the stack
-  stops with the service's own message.
+- Exit code 2 of a service's first start says that the user's settings are wrong: starting again
+  would not help, so the stack stops with the service's own message. A later one says that something
+  is in the way for now, such as its port while it was away.
 - The feed starts when `start_feed` is called; ended with code 0 it has done its work.
 - Services stop in the order in which they are listed, upstream first.
 - Every service runs under the servers' watchdog, which ends it when this process is gone.
@@ -177,7 +178,11 @@ class Supervisor:
         self._changed()
         assert process.stdout is not None
         await self._pump(kept, process.stdout)
-        return await process.wait()
+        code = await process.wait()
+        # The system may give the number to somebody else, and who reads it may kill that one.
+        kept.pid = 0
+        self._changed()
+        return code
 
     async def _pump(self, kept: _Kept, stream: asyncio.StreamReader) -> None:
         while True:
@@ -195,7 +200,7 @@ class Supervisor:
     def _judge(self, kept: _Kept, code: int) -> None:
         """Note how a program ended; raise if it is not to be started again."""
         name = kept.program.name
-        if code == EXIT_CONFIG:
+        if code == EXIT_CONFIG and kept.start_count == 1:
             raise ConfigError(_last_words(kept))
         now = self._clock.monotonic_seconds()
         kept.ends.append(now)
