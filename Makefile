@@ -1,14 +1,14 @@
 # Every recipe does its own set-up, so a fresh checkout with Python 3.11+ needs no other command.
 #   make setup   .venv with the locked requirements and the `tidegate` command
 #   make up      the local stack             (ARGS="--replay FILE --speed max --exit-when-done --json")
-#   make test    every test                  (PYTEST_ARGS="-k orders -x")
+#   make test    every test                  (PYTEST_ARGS="-k orders -x"; COVERAGE=1 measures)
 #   make check   the fast loop: format, lint, types, imports, unit tests
 #   make coverage  every branch of the engines, the rule book and the ledger
 #   make bench   tidegate bench              (ARGS="NAME --json")
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check lint unit coverage bench fmt lock clean
+.PHONY: help setup up test check lint unit coverage coverage-report bench fmt lock clean
 .SUFFIXES:
 
 PYTHON ?=
@@ -22,6 +22,9 @@ PACKAGES := libs/common services/ingest services/signals services/risk services/
             services/recorder services/api-gateway services/backtest libs/cli
 MANIFESTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml)
 FAST_TESTS := $(wildcard tests/unit tests/property tests/arch tests/contract)
+DRILLS := $(filter-out $(FAST_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
+COVERAGE_ARGS := --cov --cov-branch --cov-report=
+COVERAGE ?=
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -89,8 +92,14 @@ bench: setup
 
 # --- test -------------------------------------------------------------------------------------
 
+# The fast tests side by side, then the drills on real servers, one after the other. A part in which
+# PYTEST_ARGS selects nothing (pytest's code 5) is no failure.
 test: setup
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@status=0; \
+	for part in "-n auto $(if $(COVERAGE),$(COVERAGE_ARGS)) $(FAST_TESTS)" "$(DRILLS)"; do \
+	  $(BIN)/python -m pytest $(PYTEST_ARGS) $$part || [ $$? -eq 5 ] || status=1; \
+	done; \
+	exit $$status
 
 check: lint unit
 
@@ -105,7 +114,10 @@ unit: setup
 
 # Engines are held to every branch; shells are proved by the drills on real servers.
 coverage: setup
-	@$(BIN)/python -m pytest -q -n auto --cov --cov-branch --cov-report= tests/unit tests/property
+	@$(BIN)/python -m pytest -q -n auto $(COVERAGE_ARGS) tests/unit tests/property
+	@$(MAKE) --no-print-directory coverage-report
+
+coverage-report: setup
 	@$(BIN)/coverage report --include='*/engine/*,*/ledger/*,*/market/*' --show-missing --skip-covered --fail-under=100
 
 fmt: setup
