@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
+from msgspec import structs
 from tests.unit.risk.scenario import (
     APPLIANCE,
     BANK,
@@ -203,7 +204,7 @@ class Exchange:
         order.amount_fen += fill.amount_fen
         order.filled_shares += quantity_shares
         due = order.fees(stamp) - paid
-        return replace(
+        return structs.replace(
             fill,
             beat=stamp.beat,
             commission_fen=due.commission_fen,

@@ -1,8 +1,7 @@
 """The journal's chain: the first entry for a beat wins, whoever wrote it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tidegate_common.bus.journal import JournalFold
 from tidegate_common.events.risk import JournalEntry

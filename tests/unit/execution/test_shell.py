@@ -1,9 +1,10 @@
 """The execution processor: decoding, checking and routing."""
 
-from dataclasses import replace
+import dataclasses
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from tidegate_common.bus.headers import beat_message, frame_message
 from tidegate_common.bus.processor import BeatInputs
@@ -154,7 +155,7 @@ def test_processor_decodes_frames_and_batches_that_agree(processor: ExecutionPro
 def test_frame_whose_headers_name_another_beat_is_refused(processor: ExecutionProcessor) -> None:
     """The beat machinery goes by headers, the engine by the frame: they must agree."""
     message = frame_message(make_frame(1), "ingest-0")
-    other = replace(message, headers=frame_message(make_frame(2), "ingest-0").headers)
+    other = dataclasses.replace(message, headers=frame_message(make_frame(2), "ingest-0").headers)
 
     with pytest.raises(ContractError, match="stamp must be"):
         processor.decode(processor.slots[0], other)
@@ -184,7 +185,7 @@ def test_order_batch_that_disagrees_with_its_place_is_refused(
 ) -> None:
     """A message that is not what its headers say belongs to the dead letters."""
     value = decode_event(dict[str, object], encode_event(make_batch()))
-    message = replace(order_message(make_batch()), value=encode_event(value | changes))
+    message = dataclasses.replace(order_message(make_batch()), value=encode_event(value | changes))
 
     with pytest.raises(ContractError, match=complaint):
         processor.decode(processor.slots[1], message)

@@ -1,8 +1,7 @@
 """Batches to rows, without a database."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tidegate_common.codec import decode_event, encode_event
 from tidegate_common.domain.enums import (
@@ -50,7 +49,7 @@ def books(**changes: object) -> PortfolioBatch:
     """Return a batch of books with one account."""
     point = EquityPoint(AccountId("A1"), 5, 7)
     batch = PortfolioBatch(RUN, 3, 0, 20230201, 99, 4, 2, is_last=False, equity=(point,))
-    return replace(batch, **changes)  # type: ignore[arg-type]  # a builder
+    return replace(batch, **changes)
 
 
 def test_decision_row_keeps_the_exact_json(rows: Projection) -> None:

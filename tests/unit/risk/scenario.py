@@ -4,10 +4,11 @@ Used by the property tests too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 import numpy as np
+from msgspec import structs
 
 from tidegate_common.domain.enums import (
     BeatKind,
@@ -184,7 +185,7 @@ def order_request(**changes: object) -> RequestEnvelope:
         quantity_shares=100,
         time_in_force=TimeInForce.DAY,
     )
-    return RequestEnvelope(order=replace(request, **changes))  # type: ignore[arg-type]  # by name
+    return RequestEnvelope(order=structs.replace(request, **changes))
 
 
 def cancel_request(order: str, *, request: str = "cancel") -> RequestEnvelope:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from tests.unit.risk.scenario import (
     APPLIANCE,
     BANK,
@@ -92,7 +93,7 @@ def test_fill_pays_every_kind_of_fee() -> None:
     """Each item reaches the ledger as what it is, and no fee is forgotten."""
     stage = Stage(cash_fen=100_000)
     order = _buy(stage)
-    fill = replace(
+    fill = structs.replace(
         fill_of(order, price_e4=39_000, fee_fen=1),
         stamp_duty_fen=20,
         transfer_fee_fen=300,
@@ -296,7 +297,7 @@ def test_fill_that_no_order_explains_halts_the_account_and_is_not_booked() -> No
         stage = Stage(cash_fen=100_000)
         order = _buy(stage)
 
-        stage.tick(fills=(replace(fill_of(order), **change),))
+        stage.tick(fills=(structs.replace(fill_of(order), **change),))
 
         portfolio = _portfolio(stage)
         assert (portfolio.state, portfolio.cash_fen) == (AccountState.HALTED, 100_000)
@@ -368,7 +369,7 @@ def test_halted_account_still_follows_its_other_orders() -> None:
     """What can be booked is: a person who looks finds all that happened."""
     stage = Stage(cash_fen=100_000)
     order = _buy(stage)
-    stage.tick(fills=(replace(fill_of(order), order_id=OrderId("run.0.alpha.7")),))
+    stage.tick(fills=(structs.replace(fill_of(order), order_id=OrderId("run.0.alpha.7")),))
 
     stage.tick(fills=(fill_of(order),), updates=(filled(order),))
 
@@ -383,7 +384,7 @@ def test_fill_of_an_account_of_another_engine_is_our_bug() -> None:
     order = _buy(stage)
 
     with pytest.raises(InvariantError, match="fills must be of accounts alpha, one was of beta"):
-        stage.tick(fills=(replace(fill_of(order), account_id=AccountId("beta")),))
+        stage.tick(fills=(structs.replace(fill_of(order), account_id=AccountId("beta")),))
 
 
 def test_opening_nav_is_the_last_nav_of_the_day_before() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from tests.unit.risk.scenario import (
     BANK,
     LIQUOR,
@@ -186,7 +187,7 @@ def test_command_for_all_counts_for_the_accounts_of_its_partition(partition: int
     stage = opened(accounts=names)
     control = control_request(HALT, None).control
     assert control is not None
-    share = replace(control, risk_partition=partition, risk_partition_count=3)
+    share = structs.replace(control, risk_partition=partition, risk_partition_count=3)
 
     output = stage.tick(requests=(RequestEnvelope(control=share),))
 

@@ -1,8 +1,9 @@
 """The owner of the journal: writes ahead of the beats, and acts only on what it reads back."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
+from msgspec.structs import replace
 
 from tidegate_common.bus.base import NewTopic, TopicPartition
 from tidegate_common.bus.beats import StageCore
@@ -68,7 +69,7 @@ class Risk:
         for message in (*ticks, *said):
             place = TopicPartition(message.topic, message.partition)
             self._offsets[place] = self._offsets.get(place, -1) + 1
-            self.core.receive(replace(message, offset=self._offsets[place]))
+            self.core.receive(dataclasses.replace(message, offset=self._offsets[place]))
 
     async def take_beat(self, beat: int, seconds: float, run_id: str = "run-a") -> None:
         """Take a beat that comes so many seconds after the last one."""

@@ -1,1 +1,1 @@
-"""Wire contracts: frozen dataclasses."""
+"""Wire contracts: frozen structs, and frozen dataclasses where nothing is hot."""

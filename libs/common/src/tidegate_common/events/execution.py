@@ -1,6 +1,6 @@
 """What the exchange answers: order states and fills."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tidegate_common.domain.enums import (
     Liquidity,
@@ -12,8 +12,7 @@ from tidegate_common.domain.enums import (
 from tidegate_common.domain.ids import AccountId, FillId, OrderId, RunId
 
 
-@dataclass(frozen=True, slots=True)
-class OrderUpdate:
+class OrderUpdate(Struct, frozen=True):
     """New state of an order (FIX ExecutionReport); at most one an order and beat.
 
     cumulative_shares, leaves_shares : filled so far and still working after this beat.
@@ -32,8 +31,7 @@ class OrderUpdate:
     ts_event_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(Struct, frozen=True):
     """A trade of ours.
 
     beat : when it was matched. order_beat, sequence : of the order that it fills.
@@ -75,8 +73,7 @@ class Fill:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class FillBatch:
+class FillBatch(Struct, frozen=True):
     """What one shard tells one risk partition in one beat; often nothing.
 
     updates, fills : sorted by (account_id, order beat, sequence), fills then by fill number.

@@ -1,14 +1,13 @@
 """Orders on their way to the exchange, and what people ask risk to do."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tidegate_common.domain.enums import ControlCommand, OrderType, Side, TimeInForce
 from tidegate_common.domain.ids import AccountId, DecisionId, OrderId, RequestId, RunId
 from tidegate_common.events.run import RiskLimits
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitOrder:
+class SubmitOrder(Struct, frozen=True):
     """A new order (FIX NewOrderSingle), already passed by risk.
 
     beat, account_id, sequence : its priority where orders of one beat meet.
@@ -29,8 +28,7 @@ class SubmitOrder:
     ts_event_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class CancelOrder:
+class CancelOrder(Struct, frozen=True):
     """A cancel of a working order (FIX OrderCancelRequest)."""
 
     order_id: OrderId
@@ -41,8 +39,7 @@ class CancelOrder:
     ts_event_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class OrderBatch:
+class OrderBatch(Struct, frozen=True):
     """What one risk partition sends to one shard in one beat; often nothing.
 
     Both tuples are sorted by (account_id, sequence).
@@ -56,8 +53,7 @@ class OrderBatch:
     cancels: tuple[CancelOrder, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
+class OrderRequest(Struct, frozen=True):
     """A person or a program asks for an order; risk decides."""
 
     request_id: RequestId
@@ -70,8 +66,7 @@ class OrderRequest:
     time_in_force: TimeInForce = TimeInForce.DAY
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRequest:
+class CancelRequest(Struct, frozen=True):
     """A person or a program asks to cancel a working order."""
 
     request_id: RequestId
@@ -79,8 +74,7 @@ class CancelRequest:
     order_id: OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class ControlRequest:
+class ControlRequest(Struct, frozen=True):
     """A person tells risk what an account, or every account, may do.
 
     account_id : None for all. Such a command goes to every risk partition, and each one's journal
@@ -97,8 +91,7 @@ class ControlRequest:
     risk_partition_count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RequestEnvelope:
+class RequestEnvelope(Struct, frozen=True):
     """One message of the request topic: exactly one of the three is set."""
 
     order: OrderRequest | None = None

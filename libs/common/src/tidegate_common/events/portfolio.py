@@ -1,13 +1,12 @@
 """Portfolios: what an account holds and is worth."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tidegate_common.domain.enums import AccountState, Layer
 from tidegate_common.domain.ids import AccountId, RunId
 
 
-@dataclass(frozen=True, slots=True)
-class PositionState:
+class PositionState(Struct, frozen=True):
     """One holding.
 
     sellable_shares : may be sold today (T+1), less what open sell orders hold.
@@ -22,8 +21,7 @@ class PositionState:
     value_fen: int
 
 
-@dataclass(frozen=True, slots=True)
-class LimitUsage:
+class LimitUsage(Struct, frozen=True):
     """How much of a layer's limit is used; open buys count as if filled at their worst price.
 
     observed_bps : the largest position's or sector's share of NAV, the day's loss, the fall from
@@ -35,8 +33,7 @@ class LimitUsage:
     limit_bps: int
 
 
-@dataclass(frozen=True, slots=True)
-class PortfolioState:
+class PortfolioState(Struct, frozen=True):
     """An account's books after a beat.
 
     cash_fen : all cash; frozen_fen of it is held for what open orders can cost.
@@ -66,8 +63,7 @@ class PortfolioState:
     open_order_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class EquityPoint:
+class EquityPoint(Struct, frozen=True):
     """An account's worth after a beat."""
 
     account_id: AccountId
@@ -75,8 +71,7 @@ class EquityPoint:
     nav_fen: int
 
 
-@dataclass(frozen=True, slots=True)
-class PortfolioBatch:
+class PortfolioBatch(Struct, frozen=True):
     """Portfolios of one risk partition after one beat.
 
     equity : every account of the partition, sorted by account_id.

@@ -1,6 +1,6 @@
 """Risk's verdicts, and the journal of what is not a function of the inputs."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tidegate_common.domain.enums import (
     AccountState,
@@ -13,13 +13,12 @@ from tidegate_common.domain.enums import (
     Side,
     Unit,
 )
-from tidegate_common.domain.ids import AccountId, DecisionId, OrderId, RequestId, RunId
+from tidegate_common.domain.ids import AccountId, DecisionId, RequestId, RunId
 from tidegate_common.events.orders import RequestEnvelope
 from tidegate_common.events.run import RiskLimits
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """Why an order was (not) sent.
 
     sequence : number of the decision in its account and beat, from 0.
@@ -50,12 +49,11 @@ class Decision:
     cause: str
     score_e6: int
     score_beat: int
-    order_id: OrderId | str
+    order_id: str
     ts_event_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class ControlOutcome:
+class ControlOutcome(Struct, frozen=True):
     """What a control command did to one account; one for all has an outcome in each account.
 
     sequence : number of the command in its account and beat, from 0.
@@ -79,8 +77,7 @@ class ControlOutcome:
     ts_event_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionBatch:
+class DecisionBatch(Struct, frozen=True):
     """Decisions of one risk partition in one beat, and what control commands did before them.
 
     Both are sorted by (account_id, sequence).
@@ -93,8 +90,7 @@ class DecisionBatch:
     controls: tuple[ControlOutcome, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(Struct, frozen=True):
     """A span of beats, and the requests that enter at its first beat.
 
     The entries of a run and partition form a chain: an entry counts only if `from_beat` is where

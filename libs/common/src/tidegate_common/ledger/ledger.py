@@ -14,7 +14,7 @@
 An operation that would break an invariant raises `LedgerError` and changes nothing.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tidegate_common.domain.enums import Side
 from tidegate_common.domain.ids import AccountId, OrderId

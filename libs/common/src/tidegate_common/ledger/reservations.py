@@ -1,14 +1,16 @@
 """What open orders hold back: cash of the account, shares of its holdings."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tidegate_common.domain.enums import Side
 from tidegate_common.domain.ids import OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(Struct, frozen=True):
     """What one open order still holds back.
 
     quantity_shares : what it may still trade; a sell freezes these shares.
@@ -26,8 +28,7 @@ class Reservation:
     has_same_day_resale: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FrozenShares:
+class FrozenShares(Struct, frozen=True):
     """Shares of an instrument that open sells hold back.
 
     next_day_shares : the part of `total_shares` that trades tomorrow.

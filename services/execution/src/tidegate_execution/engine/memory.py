@@ -30,7 +30,7 @@ _ENUMS = {
     "reason": OrderReason,
     "board": Board,
 }
-_SUBMIT_FIELDS = tuple(field.name for field in fields(SubmitOrder))
+_SUBMIT_FIELDS = SubmitOrder.__struct_fields__
 _ORDER_FIELDS = tuple(field.name for field in fields(WorkingOrder) if field.name != "submit")
 _REFERENCE_FIELDS = tuple(field.name for field in fields(DayReference))
 _VOLUME_FIELDS = tuple(field.name for field in fields(DayVolumes))

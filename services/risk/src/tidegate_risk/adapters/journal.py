@@ -6,8 +6,9 @@ read back it does not count, and if another process wrote first, that one's entr
 """
 
 from collections import deque
-from dataclasses import replace
 from itertools import islice
+
+from msgspec.structs import replace
 
 from tidegate_common.bus.base import Bus, TopicPartition
 from tidegate_common.bus.beats import StageCore, dead_letter
