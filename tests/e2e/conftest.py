@@ -7,11 +7,13 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -19,6 +21,8 @@ import httpx
 import pytest
 
 from tidegate_cli.stack_file import StackFile, read_stack_file
+from tidegate_common.store.postgres import open_pool
+from tidegate_recorder.queries import recording_sha256
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY.parent / "shared" / "data"
@@ -51,14 +55,41 @@ class Finished:
 class Stack:
     """A running `tidegate up`."""
 
-    def __init__(self, process: subprocess.Popen[str], data_dir: Path) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[str],
+        data_dir: Path,
+        *,
+        stderr: IO[str],
+        client: httpx.Client,
+    ) -> None:
         self._process = process
         self._data_dir = data_dir
+        self._stderr = stderr
+        self._client = client
+        self._killed_starts: dict[str, int] = {}
 
-    def kill(self, service: str) -> None:
-        """SIGKILL a service, once it runs."""
-        pid = self._wait_for(lambda file: file.services[service].pid)
-        os.kill(pid, signal.SIGKILL)
+    def kill(self, service: str) -> bool:
+        """SIGKILL a service, once it runs again; tell whether it did not finish instead."""
+        self.wait_for_new_life(service)
+        file = read_stack_file(self._data_dir)
+        assert file is not None
+        entry = file.services[service]
+        if entry.is_finished:
+            return False
+        self._killed_starts[service] = entry.start_count
+        os.kill(entry.pid, signal.SIGKILL)
+        return True
+
+    def wait_for_new_life(self, service: str) -> None:
+        """Return when a service runs that we have not killed, or has finished."""
+        killed_start = self._killed_starts.get(service, 0)
+
+        def lives(file: StackFile) -> int:
+            entry = file.services[service]
+            return int(entry.is_finished or (entry.pid > 0 and entry.start_count > killed_start))
+
+        self._wait_for(lives)
 
     def wait_for_beat(self, beat: int) -> None:
         """Return when risk is about to take that beat or a later one."""
@@ -66,8 +97,11 @@ class Stack:
         def has_come(file: StackFile) -> int:
             port = file.services["risk-0"].http_port
             try:
-                status = httpx.get(f"http://127.0.0.1:{port}/status", timeout=2).json()
+                status = self._client.get(f"http://127.0.0.1:{port}/status").json()
             except (httpx.HTTPError, ValueError):
+                return 0
+            if "next_beat" not in status:
+                # It has only just started.
                 return 0
             is_over = file.services["ingest"].is_finished and status["run"] is None
             return int(status["next_beat"] >= beat or is_over)
@@ -83,13 +117,17 @@ class Stack:
     def _wait_for(self, look: Callable[[StackFile], int]) -> int:
         deadline = time.monotonic() + RUN_SECONDS_MAX
         while time.monotonic() < deadline:
-            assert self._process.poll() is None, "the stack ended early"
+            assert self._process.poll() is None, f"the stack ended early: {self._said()}"
             file = read_stack_file(self._data_dir)
             found = look(file) if file and file.services else 0
             if found:
                 return int(found)
             time.sleep(_LOOK_SECONDS)
-        pytest.fail(f"the stack did not come so far within {RUN_SECONDS_MAX} s")
+        pytest.fail(f"the stack did not come so far within {RUN_SECONDS_MAX} s: {self._said()}")
+
+    def _said(self) -> str:
+        self._stderr.seek(0)
+        return self._stderr.read()[-4_000:]
 
     def start_counts(self) -> dict[str, int]:
         """Return how often each service was started so far, once all run again."""
@@ -102,17 +140,18 @@ class Stack:
         assert file is not None
         return {name: entry.start_count for name, entry in file.services.items()}
 
-    def kafka_address(self) -> str:
-        """Return where the broker answers, once the services run."""
+    def address(self, server: str) -> str:
+        """Return where a server of the stack answers, once the services run."""
         self._wait_for(lambda file: file.services["risk-0"].http_port)
         file = read_stack_file(self._data_dir)
         assert file is not None
-        return file.addresses["kafka"]
+        return file.addresses[server]
 
     def finish(self) -> Finished:
         """Wait for the end."""
-        stdout, stderr = self._process.communicate(timeout=RUN_SECONDS_MAX)
-        return Finished(self._process.returncode, stdout, stderr)
+        stdout, _ = self._process.communicate(timeout=RUN_SECONDS_MAX)
+        self._stderr.seek(0)
+        return Finished(self._process.returncode, stdout, self._stderr.read())
 
 
 @pytest.fixture
@@ -158,23 +197,62 @@ def tidegate(*arguments: object, **extra: str) -> Finished:
 @contextmanager
 def stack(data_dir: Path, *arguments: object, **extra: str) -> Iterator[Stack]:
     """Have `tidegate up` running; what is left of it at the end is stopped."""
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "tidegate_cli", "up", "--data-dir", str(data_dir)),
-            *map(str, arguments),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-        env=environment(**extra),
-    )
-    try:
-        yield Stack(process, data_dir)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=30)
-            process.kill()
-            process.communicate()
+    # A file: nobody reads a pipe while the stack runs, and a full one would stop it.
+    # One client, because each new one reads all certificates.
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
+        httpx.Client(timeout=2, trust_env=False) as client,
+    ):
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tidegate_cli", "up", "--data-dir", str(data_dir)),
+                *map(str, arguments),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            cwd=REPOSITORY,
+            env=environment(**extra),
+        )
+        try:
+            yield Stack(process, data_dir, stderr=stderr, client=client)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                with suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=30)
+                process.kill()
+                process.communicate()
+
+
+def outcome_of(summary: dict[str, object]) -> dict[str, object]:
+    """Return what two runs of the same settings must agree on."""
+    timing = {"run_id", "wall_s", "beats_per_s"}
+    return {key: value for key, value in summary.items() if key not in timing}
+
+
+def number_of(summary: dict[str, object], key: str) -> int:
+    """Return a figure of a summary."""
+    value = summary[key]
+    assert isinstance(value, int)
+    return value
+
+
+def assert_lively(summary: dict[str, object]) -> None:
+    """Check that a run tried the platform: trades, refusals, nothing lost."""
+    assert number_of(summary, "fills") > 0
+    assert summary["decisions_rejected"]
+    assert summary["dead_letters"] == 0
+
+
+def table_hashes(dsn: str, run_id: str) -> dict[str, str]:
+    """Return a hash of each table; the journal's spans follow the pace of a run, so not of it."""
+
+    async def read() -> dict[str, str]:
+        pool = await open_pool(dsn, service="test")
+        async with pool:
+            return await recording_sha256(pool, run_id)
+
+    hashes = asyncio.run(read())
+    del hashes["journal"]
+    return hashes

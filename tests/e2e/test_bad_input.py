@@ -40,7 +40,7 @@ def test_stack_garbage_on_every_topic_is_put_aside_and_changes_nothing(tmp_path:
     options = (*MARKET, "--exit-when-done", "--json")
 
     with stack(tmp_path, *options, "--speed", "max") as running:
-        asyncio.run(_publish_garbage(running.kafka_address()))
+        asyncio.run(_publish_garbage(running.address("kafka")))
         shaken = running.finish().summary
     clean = tidegate("backtest", *MARKET, "--json").summary
 

@@ -36,7 +36,7 @@ def test_stack_commands_on_two_partitions_are_recorded_and_verified(
 
     with stack(tmp_path, *options, TIDEGATE_POSTGRES__URL=dsn) as running:
         running.wait_for_beat(50)
-        asyncio.run(_publish(running.kafka_address()))
+        asyncio.run(_publish(running.address("kafka")))
         running.wait_for_beat(300)
         running.kill("risk-0")
         finished = running.finish()

@@ -110,7 +110,7 @@ def test_stack_killed_signals_say_what_the_engines_say(tmp_path: Path) -> None:
         expected = expected_recommendations(spec)
         assert expected.beat is not None
         found = read_recommendations(tmp_path, expected.beat)
-        values = asyncio.run(read_values(running.kafka_address()))
+        values = asyncio.run(read_values(running.address("kafka")))
 
     assert found == expected.model_dump()
     assert [item.strategy for item in expected.items] == ["book_imbalance", "vwap_reversion"]

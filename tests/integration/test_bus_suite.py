@@ -11,7 +11,7 @@ from tidegate_common.bus.base import Bus, NewTopic, Reader, TopicPartition
 from tidegate_common.bus.beats import StageSnapshot
 from tidegate_common.bus.kafka import KafkaBus, KafkaConfig
 from tidegate_common.bus.memory import MemoryBus
-from tidegate_common.bus.snapshots import SnapshotStore
+from tidegate_common.bus.snapshots import SnapshotStore, encode_snapshot
 from tidegate_common.engine import EngineState
 from tidegate_common.errors import ConfigError, TransientError
 from tidegate_common.events.message import Message
@@ -221,15 +221,21 @@ async def test_snapshot_store_saved_snapshot_is_loaded_by_another(bus: Bus) -> N
     store = SnapshotStore(bus, EXECUTION_SNAPSHOTS, 0)
     nothing = await store.load()
     for snapshot in snapshots:
-        size = await store.save(snapshot)
+        packed = await store.save(snapshot)
+
+    async def find_copy() -> bytes:
+        return packed
 
     loaded = await SnapshotStore(bus, EXECUTION_SNAPSHOTS, 0).load()
+    copied = await SnapshotStore(bus, EXECUTION_SNAPSHOTS, 0, find_copy=find_copy).load()
 
     assert nothing is None
-    assert size > 1_000_000
+    assert len(packed) > 1_000_000
     assert loaded is not None
     assert (loaded.next_beat, loaded.positions, loaded.engine.values) == (9, {FIRST: 9}, {"n": 9})
     assert np.array_equal(loaded.engine.arrays["x"], noise)
+    assert copied is not None
+    assert encode_snapshot(copied) == encode_snapshot(loaded)
 
 
 @pytest.mark.broker

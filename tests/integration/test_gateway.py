@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tidegate_common.bus.memory import MemoryBus
+from tidegate_common.events.portfolio import AccountBooks
 from tidegate_common.events.recommendations import RecommendationEntry, StrategyRecommendations
 from tidegate_common.events.topics import REQUESTS
 from tidegate_common.store.postgres import migrate, open_pool
@@ -195,7 +196,7 @@ async def test_portfolio_is_from_redis_and_without_it_from_postgres(
     """Redis may vanish at any time."""
     prefix = f"test:{secrets.token_hex(6)}:"
     cache = PortfolioCache(redis_url, key_prefix=prefix, put_timeout_seconds=5)
-    await cache.put("run-1", 4, [SCRIPT.portfolio("A1", 4)])
+    await cache.put("run-1", [AccountBooks(SCRIPT.portfolio("A1", 4))])
     await cache.close()
 
     async with gateway(recorded_dsn, redis_url, prefix) as client:

@@ -32,6 +32,7 @@ from tidegate_common.runtime.stage import StageHooks, StageRunner
 from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_common.store.cache_writer import CacheWriter
 from tidegate_common.store.redis import CachedRecommendations, RecommendationCache
+from tidegate_common.store.stamped import PutOutcome
 from tidegate_common.testing.fakes import FailingBus
 from tidegate_signals.shell import RecommendationProcessor
 
@@ -146,7 +147,12 @@ async def test_recommendations_killed_in_the_middle_are_the_same_also_in_the_cac
         key_prefix=f"test:{secrets.token_hex(6)}:",
         put_timeout_seconds=5,
     )
-    nowhere = RecommendationCache(NOWHERE_REDIS, key_prefix="")
+    told: list[PutOutcome] = []
+    nowhere = RecommendationCache(
+        NOWHERE_REDIS,
+        key_prefix="",
+        tell=lambda outcome, _: told.append(outcome),
+    )
     memory = await memory_bus()
     newest = await live(memory, nowhere)
     expected = [(message.headers, message.value) for message in await said(memory)]
@@ -168,13 +174,18 @@ async def test_recommendations_killed_in_the_middle_are_the_same_also_in_the_cac
 async def test_recommendations_without_redis_are_said_all_the_same() -> None:
     """Redis down changes nothing but the cache."""
     memory = await memory_bus()
-    nowhere = RecommendationCache(NOWHERE_REDIS, key_prefix="")
+    told: list[PutOutcome] = []
+    nowhere = RecommendationCache(
+        NOWHERE_REDIS,
+        key_prefix="",
+        tell=lambda outcome, _: told.append(outcome),
+    )
 
     newest = await live(memory, nowhere)
 
     assert (newest.beat, newest.strategies) == (BEATS - 1, ("cross", "reversal"))
     assert len(await said(memory)) > BEATS / 6
-    assert nowhere.failure_count > 0
+    assert PutOutcome.FAILED in told
     await nowhere.close()
 
 

@@ -2,25 +2,32 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from redis.asyncio import Redis
 
+from tidegate_common.domain.enums import Side
+from tidegate_common.domain.ids import OrderId
 from tidegate_common.errors import ConfigError, TransientError
+from tidegate_common.events.portfolio import AccountBooks, OpenOrderState
 from tidegate_common.events.recommendations import RecommendationEntry, StrategyRecommendations
 from tidegate_common.store.redis import (
+    SNAPSHOT_BYTES_MAX,
     CachedPortfolio,
     CachedRecommendations,
-    CircuitBreaker,
     PortfolioCache,
     RecommendationCache,
+    SnapshotCache,
 )
+from tidegate_common.store.stamped import CircuitBreaker, PutOutcome
+from tidegate_common.testing.builders import make_stamp
 from tidegate_common.testing.scripted_run import ScriptedRun
 
 SCRIPT = ScriptedRun()
 # Far more than a round trip takes on a busy machine.
 PATIENT_SECONDS = 5.0
+NOWHERE = "redis://127.0.0.1:1/0"
 
 
 class HandClock:
@@ -47,9 +54,25 @@ async def cache(redis_url: str, key_prefix: str) -> AsyncIterator[PortfolioCache
     await cache.close()
 
 
+def books_of(account: str, beat: int) -> AccountBooks:
+    """Return an account's books of a beat, with an open order."""
+    order = OpenOrderState(
+        order_id=OrderId(f"run-1.{beat}.{account}.0"),
+        beat=beat,
+        instrument=1_600_519,
+        side=Side.BUY,
+        bound_price_e4=18_000_000,
+        quantity_shares=200,
+        filled_shares=100,
+        strategy="cross",
+        cancel_beat=-1,
+    )
+    return AccountBooks(SCRIPT.portfolio(account, beat), (order,))
+
+
 async def put(cache: PortfolioCache, run_id: str, beat: int, account: str = "A1") -> bool:
     """Put an account's books of a beat."""
-    return await cache.put(run_id, beat, [SCRIPT.portfolio(account, beat)])
+    return await cache.put(run_id, [books_of(account, beat)])
 
 
 async def beat_of(cache: PortfolioCache, account: str = "A1") -> tuple[str, int] | None:
@@ -62,15 +85,15 @@ async def test_cache_returns_what_was_put(cache: PortfolioCache) -> None:
     """The gateway decodes the same books that risk encoded."""
     assert await put(cache, "run-1", 7)
 
-    assert await cache.get("A1") == CachedPortfolio("run-1", 7, SCRIPT.portfolio("A1", 7))
+    books = books_of("A1", 7)
+    found = CachedPortfolio("run-1", 7, books.portfolio, books.open_orders)
+    assert await cache.get("A1") == found
     assert await cache.get("A2") is None
 
 
 async def test_cache_lists_accounts_sorted(cache: PortfolioCache) -> None:
     """Redis keeps a set."""
-    states = [SCRIPT.portfolio(account, 1) for account in ("B1", "A1", "C1")]
-
-    await cache.put("run-1", 1, states)
+    await cache.put("run-1", [books_of(account, 1) for account in ("B1", "A1", "C1")])
 
     assert await cache.accounts() == ["A1", "B1", "C1"]
 
@@ -121,19 +144,23 @@ async def test_cache_many_runs_remember_a_bounded_past(
 
 async def test_cache_nothing_to_put_asks_nothing() -> None:
     """Most beats change no books."""
-    cache = PortfolioCache("redis://127.0.0.1:1/0", key_prefix="")
+    told: list[PutOutcome] = []
+    cache = PortfolioCache(NOWHERE, key_prefix="", tell=lambda outcome, _: told.append(outcome))
 
-    assert await cache.put("run-1", 1, [])
-    assert cache.failure_count == 0
+    assert await cache.put("run-1", [])
+    assert told == []
 
 
 async def test_cache_without_a_server_put_is_false_and_get_is_transient() -> None:
     """Risk goes on; the gateway falls back."""
-    cache = PortfolioCache("redis://127.0.0.1:1/0", key_prefix="")
+    told: list[tuple[PutOutcome, str]] = []
+    cache = PortfolioCache(NOWHERE, key_prefix="", tell=lambda *it: told.append(it))
 
     assert not await put(cache, "run-1", 1)
 
-    assert cache.failure_count == 1
+    ((outcome, reason),) = told
+    assert outcome is PutOutcome.FAILED
+    assert reason.startswith("ConnectionError ")
     with pytest.raises(TransientError):
         await cache.get("A1")
     with pytest.raises(TransientError):
@@ -174,17 +201,21 @@ async def test_cache_after_failures_in_a_row_skips_until_its_time_is_over() -> N
     """Three timeouts a beat would be a slow risk engine."""
     clock = HandClock()
     breaker = CircuitBreaker(clock, failures_max=3, open_seconds=1.0)
-    cache = PortfolioCache("redis://127.0.0.1:1/0", key_prefix="", breaker=breaker)
+    told: list[str] = []
+    cache = PortfolioCache(
+        NOWHERE,
+        key_prefix="",
+        breaker=breaker,
+        tell=lambda outcome, _: told.append(outcome),
+    )
 
     for beat in range(5):
         await put(cache, "run-1", beat)
-    counts_open = (cache.failure_count, cache.skipped_count)
     clock.now = 1.0
     await put(cache, "run-1", 5)
     await put(cache, "run-1", 6)
 
-    assert counts_open == (3, 2)
-    assert (cache.failure_count, cache.skipped_count) == (4, 3)
+    assert told == ["failed", "failed", "failed", "skipped", "skipped", "failed", "skipped"]
 
 
 def test_breaker_after_a_success_counts_from_nothing() -> None:
@@ -197,16 +228,79 @@ def test_breaker_after_a_success_counts_from_nothing() -> None:
     assert not breaker.is_open
 
 
-async def test_cache_wrong_type_in_redis_is_a_failure_not_a_crash(
+@pytest.mark.parametrize("key", ["portfolio:A1", "accounts"])
+async def test_cache_key_of_another_type_is_written_over(
     cache: PortfolioCache,
     redis_url: str,
     key_prefix: str,
+    key: str,
 ) -> None:
-    """Someone else's key under our name must not stop risk."""
+    """Someone else's key under our name must not keep the books from readers."""
     async with Redis.from_url(redis_url) as redis:
-        await redis.set(f"{key_prefix}portfolio:A1", "nonsense")
+        await redis.lpush(f"{key_prefix}{key}", "nonsense")
+    with pytest.raises(TransientError, match="WRONGTYPE"):
+        await (cache.accounts() if key == "accounts" else cache.get("A1"))
 
-    assert not await put(cache, "run-1", 1)
+    assert await put(cache, "run-1", 1)
+
+    assert await beat_of(cache) == ("run-1", 1)
+    assert await cache.accounts() == ["A1"]
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("beat", "soon"),
+        ("beat", ""),
+        ("beat", b"\xff"),
+        ("run", b"\xff"),
+        ("value", b"\xff"),
+        ("value", "{}"),
+    ],
+)
+async def test_cache_broken_field_is_transient_for_readers_and_written_over(
+    cache: PortfolioCache,
+    redis_url: str,
+    key_prefix: str,
+    field: str,
+    text: str | bytes,
+) -> None:
+    """Also by the same beat, as none may come after it."""
+    await put(cache, "run-1", 5)
+    async with Redis.from_url(redis_url) as redis:
+        await redis.hset(f"{key_prefix}portfolio:A1", field, text)
+    with pytest.raises(TransientError, match="expected an answer of Redis, found"):
+        await cache.get("A1")
+
+    assert await put(cache, "run-1", 5)
+
+    assert await beat_of(cache) == ("run-1", 5)
+
+
+async def test_cache_thousand_accounts_are_put_in_parts_with_turns_for_others(
+    cache: PortfolioCache,
+) -> None:
+    """Beats share the loop; and the first part that fails is the last that is tried."""
+    names = [f"A{number:04d}" for number in range(1_000)]
+    turns: list[str] = []
+
+    def books() -> Iterator[AccountBooks]:
+        for name in names:
+            asyncio.get_running_loop().call_soon(turns.append, name)
+            yield books_of(name, len(turns))
+
+    assert await cache.put("run-1", books())
+    nowhere: list[PutOutcome] = []
+    away = PortfolioCache(NOWHERE, key_prefix="", tell=lambda outcome, _: nowhere.append(outcome))
+    is_put = await away.put("run-1", books())
+
+    last = await beat_of(cache, names[-1])
+    assert await cache.accounts() == names
+    assert last is not None
+    # All before the last part of fifty had their turns.
+    assert last[1] == 950
+    assert not is_put
+    assert nowhere == [PutOutcome.FAILED]
 
 
 def test_cache_address_of_something_else_is_a_config_error() -> None:
@@ -294,9 +388,63 @@ async def test_recommendations_of_the_run_before_do_not_show_in_a_new_one(
 
 async def test_recommendations_without_a_server_put_is_false_and_get_is_transient() -> None:
     """The stage goes on; the gateway says 503."""
-    cache = RecommendationCache("redis://127.0.0.1:1/0", key_prefix="")
+    cache = RecommendationCache(NOWHERE, key_prefix="")
 
     assert not await cache.put(newest("run-1", 1, "cross"))
 
     with pytest.raises(TransientError):
         await cache.get()
+
+
+@pytest.mark.parametrize("text", ["5", '{"cross": 1}', "[", b"\xff"])
+async def test_recommendations_of_something_else_are_transient(
+    recommendations: RecommendationCache,
+    redis_url: str,
+    key_prefix: str,
+    text: str | bytes,
+) -> None:
+    """The gateway says 503, it does not fall."""
+    await recommendations.put(newest("run-1", 1, "cross"))
+    async with Redis.from_url(redis_url) as redis:
+        await redis.hset(f"{key_prefix}recommendations", "value", text)
+
+    with pytest.raises(TransientError):
+        await recommendations.get()
+
+
+@pytest.fixture
+async def snapshots(redis_url: str, key_prefix: str) -> AsyncIterator[SnapshotCache]:
+    """Open a patient cache."""
+    cache = SnapshotCache(redis_url, key_prefix=key_prefix, put_timeout_seconds=PATIENT_SECONDS)
+    yield cache
+    await cache.close()
+
+
+async def test_snapshots_are_kept_by_producer_and_never_move_backwards(
+    snapshots: SnapshotCache,
+) -> None:
+    """Bytes that are no text come back as they are."""
+    for beat, producer in ((5, "risk-0"), (3, "risk-0"), (4, "risk-1")):
+        assert await snapshots.put(producer, make_stamp(beat), bytes([0, 255, beat]))
+
+    found = [await snapshots.get(f"risk-{partition}") for partition in range(3)]
+
+    assert found == [b"\x00\xff\x05", b"\x00\xff\x04", None]
+
+
+async def test_snapshots_too_large_are_left_to_the_topic(snapshots: SnapshotCache) -> None:
+    """A cache that holds everything is none."""
+    largest = bytes(SNAPSHOT_BYTES_MAX)
+
+    assert await snapshots.put("risk-0", make_stamp(1), largest)
+    assert await snapshots.put("risk-0", make_stamp(2), largest + b"!")
+
+    assert await snapshots.get("risk-0") == largest
+
+
+async def test_snapshots_without_a_server_are_none() -> None:
+    """Who recovers reads the topic."""
+    snapshots = SnapshotCache(NOWHERE, key_prefix="")
+
+    assert not await snapshots.put("risk-0", make_stamp(1), b"memory")
+    assert await snapshots.get("risk-0") is None

@@ -168,6 +168,20 @@ async def test_supervisor_service_that_keeps_ending_is_given_up() -> None:
     assert supervisor.states()["service"].start_count == 10
 
 
+async def test_supervisor_told_to_bear_more_ends_bears_them_with_shorter_pauses() -> None:
+    """A drill kills more often than a fault does."""
+    lines, clock = Lines(), ManualClock()
+    program = make_program("raise SystemExit(1)")
+    supervisor = Supervisor([program], clock=clock, take_line=lines.take, ends_max=20)
+
+    with pytest.raises(ServiceFailedError, match="20 times within 60 s"):
+        async with asyncio.timeout(WAIT_SECONDS_MAX), supervisor.running():
+            await asyncio.Event().wait()
+
+    # Each of 0.1, 0.2, 0.5, 1 and 2 s twice, then nine times 5 s.
+    assert clock.monotonic_seconds() == pytest.approx(2 * 3.8 + 9 * 5.0)
+
+
 async def test_supervisor_feed_waits_for_its_start_and_may_finish() -> None:
     """A replay that is fully sent is not sent again."""
     lines = Lines()

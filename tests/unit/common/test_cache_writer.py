@@ -3,9 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
+from structlog.testing import capture_logs
+
 from tidegate_common.clock import ManualClock
 from tidegate_common.frames.frame import BeatStamp
+from tidegate_common.runtime.cache_report import CacheReport
+from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_common.store.cache_writer import CacheWriter
+from tidegate_common.store.stamped import PutOutcome
 from tidegate_common.testing.builders import make_stamp
 
 EVERY_SECONDS = 0.1
@@ -126,3 +131,42 @@ async def test_writer_cut_short_in_a_write_writes_again() -> None:
     await writer.flush()
 
     assert cache.beats == [3]
+
+
+async def test_writer_without_a_new_beat_writes_again_now_and_then() -> None:
+    """A server that came back empty after the run's last beat is filled again."""
+    cache = ListedCache()
+    writer = CacheWriter(
+        cache.put,
+        every_seconds=EVERY_SECONDS,
+        clock=ManualClock(),
+        refill_seconds=0.01,
+    )
+
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(writer.run())
+        # Long enough that it has looked before there was anything.
+        await asyncio.wait([task], timeout=0.05)
+        writer.beat_taken(make_stamp(4))
+        await cache.until([4, 4, 4])
+        task.cancel()
+
+
+def test_report_says_once_that_a_cache_is_left_alone_and_that_it_is_back() -> None:
+    """A failure alone is a busy moment; each one is counted."""
+    metrics = StageMetrics()
+    with capture_logs() as logs:
+        report = CacheReport(metrics, stage="risk", cache="portfolios")
+        for outcome in ("failed", "written", "failed", "skipped", "skipped", "written", "written"):
+            report.tell(PutOutcome(outcome), "TimeoutError" if outcome == "failed" else "")
+
+    lines = [(line["event"], line["log_level"]) for line in logs]
+    counts = {
+        outcome: metrics.registry.get_sample_value(
+            "tidegate_stage_cache_writes_total", {"stage": "risk", "outcome": outcome}
+        )
+        for outcome in PutOutcome
+    }
+    assert lines == [("cache_left_alone", "warning"), ("cache_refilled", "info")]
+    assert (logs[0]["reason"], logs[1]["skipped_writes"]) == ("TimeoutError", 2)
+    assert counts == {"written": 3, "failed": 2, "skipped": 2}

@@ -135,14 +135,144 @@ async def test_store_large_snapshot_travels_in_chunks() -> None:
     assert np.array_equal(found.engine.arrays["noise"], snapshot.engine.arrays["noise"])
 
 
-async def test_store_save_says_how_large_the_snapshot_is() -> None:
-    """The size is a metric."""
-    store = await store_with([])
+async def test_store_save_returns_what_the_topic_has() -> None:
+    """Its size is a metric, and a copy of it may be kept elsewhere."""
+    bus = MemoryBus()
+    await bus.create_topics([NewTopic(RISK_SNAPSHOTS.name, 1, is_compacted=True)])
+    store = SnapshotStore(bus, RISK_SNAPSHOTS, 0)
 
-    size = await store.save(make_snapshot(1, size_bytes=10_000))
+    packed = await store.save(make_snapshot(1, size_bytes=2 * CHUNK_BYTES_MAX))
 
-    assert 10_000 < size < 11_000
+    assert packed == b"".join(message.value for message in bus.log(RISK_SNAPSHOTS.name)[:-1])
     assert (await store.load()) is not None
+
+
+class CopiedStore:
+    """A store over a log, with a copy elsewhere; knows from where it read."""
+
+    def __init__(self, messages: Sequence[Message], copy: bytes | None) -> None:
+        self._messages = messages
+        self._copy = copy
+        self.read_from: list[int] = []
+
+    async def load(self) -> tuple[StageSnapshot | None, SnapshotStore]:
+        """Return what a new process takes up."""
+        bus = ListeningBus(self.read_from)
+        await bus.create_topics([NewTopic(RISK_SNAPSHOTS.name, 1, is_compacted=True)])
+        await bus.publish(self._messages)
+        store = SnapshotStore(bus, RISK_SNAPSHOTS, 0, find_copy=self._find)
+        return await store.load(), store
+
+    async def _find(self) -> bytes | None:
+        return self._copy
+
+
+class ListeningBus(MemoryBus):
+    """Notes where it is read from."""
+
+    def __init__(self, read_from: list[int]) -> None:
+        super().__init__()
+        self._read_from = read_from
+
+    async def open_reader(
+        self, positions: Mapping[TopicPartition, int], *, is_urgent: bool = False
+    ) -> Reader:
+        self._read_from += positions.values()
+        return await super().open_reader(positions, is_urgent=is_urgent)
+
+
+def packed(messages: Sequence[Message]) -> bytes:
+    """Return the last snapshot of some messages as a copy of it is kept."""
+    *before, _manifest = messages
+    starts = [at for at, message in enumerate(before) if message.key in CHUNKS_FIRST]
+    return b"".join(message.value for message in before[starts[-1] :])
+
+
+CHUNKS_FIRST = (b"chunk/0/0", b"chunk/1/0")
+
+
+async def test_store_copy_that_the_topic_names_at_its_end_is_taken() -> None:
+    """One message is read in place of all; the next snapshot takes the right keys."""
+    messages = written(make_snapshot(1), make_snapshot(2, size_bytes=2 * CHUNK_BYTES_MAX))
+    copied = CopiedStore(messages, packed(messages))
+
+    found, store = await copied.load()
+
+    assert found is not None
+    assert encode_snapshot(found) == encode_snapshot(
+        make_snapshot(2, size_bytes=2 * CHUNK_BYTES_MAX)
+    )
+    assert copied.read_from == [len(messages) - 1]
+    assert store.messages(make_snapshot(3))[-1].key == b"manifest/0"
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        None,
+        b"",
+        b"\xff no snapshot",
+        packed(written(make_snapshot(1))),
+        packed(written(make_snapshot(7))),
+        packed(written(make_snapshot(2)))[:-1],
+    ],
+    ids=["none", "empty", "garbage", "older", "of-another-log", "cut-off"],
+)
+async def test_store_other_copy_does_not_count(copy: bytes | None) -> None:
+    """What Redis holds is of some log at some time; the topic says which is its own newest."""
+    copied = CopiedStore(written(make_snapshot(1), make_snapshot(2)), copy)
+
+    found, _ = await copied.load()
+
+    assert found is not None
+    assert found.next_beat == 2
+    assert copied.read_from[-1] == 0
+
+
+async def test_store_copy_of_a_newer_format_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the topic has it, written by a later release that was taken back."""
+    store = SnapshotStore(MemoryBus(), RISK_SNAPSHOTS, 0)
+    messages = list(store.messages(make_snapshot(1)))
+    monkeypatch.setattr(snapshots_module, "FORMAT_VERSION", FORMAT_VERSION + 1)
+    messages += store.messages(make_snapshot(2))
+    monkeypatch.undo()
+    copied = CopiedStore(messages, packed(messages))
+
+    found, _ = await copied.load()
+
+    assert found is not None
+    assert found.next_beat == 1
+
+
+@pytest.mark.parametrize("keep_count", [1, 2])
+async def test_store_half_written_snapshot_at_the_end_leaves_the_copy_unused(
+    keep_count: int,
+) -> None:
+    """The end of the topic names nothing then, and the last whole one is read from it."""
+    store = SnapshotStore(MemoryBus(), RISK_SNAPSHOTS, 0)
+    messages = list(store.messages(make_snapshot(1)))
+    copy = packed(messages)
+    messages += store.messages(make_snapshot(2, size_bytes=3 * CHUNK_BYTES_MAX))[:keep_count]
+    copied = CopiedStore(messages, copy)
+
+    found, _ = await copied.load()
+
+    assert found is not None
+    assert found.next_beat == 1
+    assert copied.read_from == [len(messages) - 1, 0]
+
+
+@pytest.mark.parametrize("manifest", [b"no JSON", b"{}", b"[]"])
+async def test_store_bad_manifest_at_the_end_leaves_the_copy_unused(manifest: bytes) -> None:
+    """Somebody else wrote it."""
+    messages = written(make_snapshot(1))
+    bad = replace(messages[-1], key=b"manifest/1", value=manifest)
+    copied = CopiedStore([*messages, bad], packed(messages))
+
+    found, _ = await copied.load()
+
+    assert found is not None
+    assert found.next_beat == 1
 
 
 async def test_store_key_sets_take_turns_also_after_a_restart() -> None:

@@ -160,7 +160,9 @@ def test_portfolio_batch_counts_the_whole_beat_and_says_when_a_run_ends() -> Non
 
     assert (batch.tick_count, batch.score_count, batch.is_last) == (2, 2, True)
     assert [books.account_id for books in batch.portfolios] == sorted(ACCOUNTS)
-    assert processor.current_portfolios() == batch.portfolios
+    run_id, books = processor.current_books()
+    assert run_id == batch.run_id
+    assert tuple(each.portfolio for each in books) == batch.portfolios
 
 
 def test_outcome_does_not_depend_on_shards_and_partitions() -> None:
@@ -221,11 +223,11 @@ def test_snapshot_restores_in_another_processor() -> None:
     assert first.on_beat(_inputs(TICK)) == second.on_beat(_inputs(TICK))
 
 
-def test_processor_without_a_run_has_no_portfolios_and_takes_no_beat() -> None:
+def test_processor_without_a_run_has_no_books_and_takes_no_beat() -> None:
     """The machinery begins a run before it sends beats."""
     processor = RiskProcessor(0, shard_count=1, risk_partition_count=1)
 
-    assert processor.current_portfolios() == ()
+    assert processor.current_books() == ("", ())
     with pytest.raises(InvariantError, match="risk-0 must be told start_run"):
         processor.on_beat(_inputs(OPEN))
 

@@ -6,6 +6,7 @@ An address that is set puts a real server in place of an embedded one:
 
 import os
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from tidegate_common.runtime.settings import (
@@ -29,6 +30,11 @@ class CliSettings(ServiceSettings):
 
     redis: RedisSettings = RedisSettings()
     postgres: PostgresSettings = PostgresSettings()
+    ends_per_minute_max: int = Field(
+        10,
+        ge=1,
+        description="how often a service may end within a minute before the stack gives up",
+    )
 
     @property
     def kafka_servers(self) -> str | None:

@@ -138,6 +138,7 @@ class LocalStack:
             clock=self._clock,
             take_line=self._screen.take_line,
             changed=lambda: self._write_file(supervisor, addresses, planned, urls),
+            ends_max=self._settings.ends_per_minute_max,
         )
         client = StatusClient({each.program.name: each.http_port for each in planned})
         stack = RunningStack(

@@ -3,7 +3,8 @@
 Rules
 -----
 - A service that ends is started again after a pause that grows while it keeps ending; one that
-  ends ten times within a minute is given up, and with it the stack.
+  ends too often within a minute (ten times, unless told otherwise) is given up, and with it the
+  stack.
 - Exit code 2 of a service's first start says that the user's settings are wrong: starting again
   would not help, so the stack stops with the service's own message. A later one says that something
   is in the way for now, such as its port while it was away.
@@ -14,6 +15,7 @@ Rules
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sys
@@ -71,7 +73,8 @@ class Program:
 class _Kept:
     """What is known of one program.
 
-    pid : of the service itself; its watchdog is `process`.
+    pid : of the service itself, 0 while it is not running; its watchdog is `process`.
+    ends : when it ended, the last minute's.
     """
 
     program: Program
@@ -79,7 +82,7 @@ class _Kept:
     pid: int = 0
     start_count: int = 0
     is_finished: bool = False
-    ends: deque[float] = field(default_factory=lambda: deque(maxlen=ENDS_MAX))
+    ends: deque[float] = field(default_factory=deque)
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
 
@@ -98,7 +101,8 @@ class Supervisor:
     Parameters
     ----------
     take_line : called with a program's name and each line that it writes.
-    changed : called when a program has started or finished.
+    changed : called when a program has started or ended.
+    ends_max : how often a program may end within a minute before it is given up.
     stop_seconds_max : for all programs together; what is left then is killed.
     """
 
@@ -109,12 +113,14 @@ class Supervisor:
         clock: Clock,
         take_line: LineSink,
         changed: Callable[[], None] = lambda: None,
+        ends_max: int = ENDS_MAX,
         stop_seconds_max: float = STOP_SECONDS_MAX,
     ) -> None:
         self._kept = [_Kept(program) for program in programs]
         self._clock = clock
         self._take_line = take_line
         self._changed = changed
+        self._ends_max = ends_max
         self._stop_seconds_max = stop_seconds_max
         self._stopping = asyncio.Event()
         self._feed_due = asyncio.Event()
@@ -204,18 +210,20 @@ class Supervisor:
             raise ConfigError(_last_words(kept))
         now = self._clock.monotonic_seconds()
         kept.ends.append(now)
+        while now - kept.ends[0] >= ENDS_WITHIN_SECONDS:
+            kept.ends.popleft()
         self._take_line(name, f"ended with {_describe(code)}, is started again")
-        if len(kept.ends) == ENDS_MAX and now - kept.ends[0] < ENDS_WITHIN_SECONDS:
+        if len(kept.ends) >= self._ends_max:
             message = (
-                f"{name} ended {ENDS_MAX} times within {ENDS_WITHIN_SECONDS:.0f} s, "
+                f"{name} ended {self._ends_max} times within {ENDS_WITHIN_SECONDS:.0f} s, "
                 f"at last with {_describe(code)}: {_last_words(kept)}"
             )
             raise ServiceFailedError(message)
 
     def _pause(self, kept: _Kept) -> float:
-        now = self._clock.monotonic_seconds()
-        recent = sum(now - end < ENDS_WITHIN_SECONDS for end in kept.ends)
-        return PAUSES_SECONDS[min(recent, len(PAUSES_SECONDS)) - 1]
+        """Return how long to wait: the longer, the more of the ends that it may have are used."""
+        step = math.ceil(len(kept.ends) * ENDS_MAX / self._ends_max)
+        return PAUSES_SECONDS[min(step, len(PAUSES_SECONDS)) - 1]
 
     async def _stop(self) -> None:
         """Stop one program after the other; kill what is left when the time is up."""

@@ -8,7 +8,6 @@ from tidegate_common.bus.kafka import KafkaBus
 from tidegate_common.bus.snapshots import SnapshotStore
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.topics import FILLS, RISK_SNAPSHOTS
-from tidegate_common.frames.frame import BeatStamp
 from tidegate_common.runtime.service import Service, run
 from tidegate_common.runtime.stage import (
     StageHooks,
@@ -17,8 +16,7 @@ from tidegate_common.runtime.stage import (
     serve_stage,
 )
 from tidegate_common.runtime.system_clock import SystemClock
-from tidegate_common.store.cache_writer import CacheWriter
-from tidegate_common.store.redis import PortfolioCache
+from tidegate_risk.adapters.copies import RedisCopies
 from tidegate_risk.adapters.journal import JournalKeeper
 from tidegate_risk.settings import RiskSettings
 from tidegate_risk.shell import RiskProcessor
@@ -33,18 +31,20 @@ async def serve(service: Service[RiskSettings]) -> None:
             f"was {settings.partition}"
         )
         raise ConfigError(message)
-    # First what can refuse the settings, then what has to be closed again.
-    cache = PortfolioCache(
-        settings.redis.url.get_secret_value(),
-        key_prefix=settings.redis.key_prefix,
-    )
-    bus = KafkaBus(settings.kafka.config())
-    await bus.start()
     processor = RiskProcessor(
         settings.partition,
         shard_count=settings.shard_count,
         risk_partition_count=settings.risk_partition_count,
     )
+    # First what can refuse the settings, then what has to be closed again.
+    copies = RedisCopies(
+        settings,
+        service.metrics,
+        SystemClock(),
+        books=processor.current_books,
+    )
+    bus = KafkaBus(settings.kafka.config())
+    await bus.start()
     fold = JournalFold()
     core = StageCore(processor, fold, stripe_count=settings.stripe_count)
     keeper = JournalKeeper(
@@ -55,33 +55,34 @@ async def serve(service: Service[RiskSettings]) -> None:
         partition_count=settings.risk_partition_count,
     )
 
-    async def put(stamp: BeatStamp) -> bool:
-        return await cache.put(stamp.run_id, stamp.beat, processor.current_portfolios())
-
-    writer = CacheWriter(put, every_seconds=settings.cache_every_seconds, clock=SystemClock())
+    snapshots = SnapshotStore(
+        bus,
+        RISK_SNAPSHOTS,
+        settings.partition,
+        find_copy=copies.newest_snapshot,
+    )
     runner = StageRunner(
         bus=bus,
         core=core,
-        snapshots=SnapshotStore(bus, RISK_SNAPSHOTS, settings.partition),
+        snapshots=snapshots,
         metrics=service.metrics,
         snapshot_every_beats=settings.snapshot_every_beats,
-        hooks=_hooks(bus, core, keeper, writer),
+        hooks=_hooks(bus, core, keeper, copies),
         # Fills close the loop with execution: they must not queue behind frames and scores.
         urgent_topics=frozenset({FILLS.name}),
     )
     async with asyncio.TaskGroup() as tasks:
-        caching = tasks.create_task(writer.run())
+        caching = tasks.create_task(copies.run())
         await serve_stage(service, bus, runner, core)
         caching.cancel()
-    await writer.flush()
-    await cache.close()
+    await copies.close()
 
 
 def _hooks(
     bus: KafkaBus,
     core: StageCore,
     keeper: JournalKeeper,
-    writer: CacheWriter,
+    copies: RedisCopies,
 ) -> StageHooks:
     async def before_beat() -> None:
         await keeper.write_if_due(core)
@@ -91,7 +92,7 @@ def _hooks(
 
     def after_beat(result: BeatResult) -> None:
         keeper.beat_taken()
-        writer.beat_taken(result.stamp)
+        copies.beat_taken(result.stamp)
 
     return StageHooks(
         side_inputs={
@@ -101,6 +102,7 @@ def _hooks(
         side_positions=keeper.positions,
         before_beat=before_beat,
         after_beat=after_beat,
+        after_snapshot=copies.snapshot_saved,
     )
 
 

@@ -4,7 +4,7 @@ A shard of which any message could not be used stands for an empty one, and its 
 stale for the beat: risk rejects orders in them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TypeGuard
 
@@ -20,7 +20,7 @@ from tidegate_common.errors import ContractError, InvariantError
 from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
 from tidegate_common.events.message import Message, Origin
 from tidegate_common.events.orders import OrderBatch
-from tidegate_common.events.portfolio import PortfolioBatch, PortfolioState
+from tidegate_common.events.portfolio import AccountBooks, PortfolioBatch
 from tidegate_common.events.risk import DecisionBatch
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import DECISIONS, FILLS, ORDERS, PORTFOLIOS, SCORES, TICKS
@@ -51,6 +51,7 @@ class RiskProcessor:
         self._shard_count = shard_count
         self._risk_partition_count = risk_partition_count
         self._engine: RiskEngine | None = None
+        self._run_id = ""
         shards = range(shard_count)
         self.producer = f"risk-{partition}"
         self.slots = (
@@ -94,6 +95,7 @@ class RiskProcessor:
         names = (account.account_id for account in spec.accounts)
         own = (name for name in names if risk_partition_of(name, count) == self._partition)
         self._engine = RiskEngine(spec, tuple(own))
+        self._run_id = spec.run_id
 
     def on_beat(self, inputs: BeatInputs) -> Sequence[Message]:
         """Step the engine; return the orders of each shard, then decisions and portfolios."""
@@ -123,9 +125,9 @@ class RiskProcessor:
         self.start_run(spec)
         self._running().restore(state)
 
-    def current_portfolios(self) -> tuple[PortfolioState, ...]:
-        """Return every account's books after the last beat; none before the first one."""
-        return self._engine.portfolios() if self._engine else ()
+    def current_books(self) -> tuple[str, Iterable[AccountBooks]]:
+        """Return the run and every account's books, each as of its last beat when it is taken."""
+        return self._run_id, self._engine.books() if self._engine else ()
 
     def _running(self) -> RiskEngine:
         if self._engine is None:

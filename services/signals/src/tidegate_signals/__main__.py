@@ -12,6 +12,7 @@ from tidegate_common.bus.kafka import KafkaBus
 from tidegate_common.bus.snapshots import SnapshotStore
 from tidegate_common.events.topics import RECOMMENDATIONS_SNAPSHOTS
 from tidegate_common.frames.frame import BeatStamp
+from tidegate_common.runtime.cache_report import CacheReport
 from tidegate_common.runtime.service import Service, run
 from tidegate_common.runtime.stage import StageHooks, StageRunner, serve_stage
 from tidegate_common.runtime.system_clock import SystemClock
@@ -69,6 +70,7 @@ async def _serve_recommendations(service: Service[SignalsSettings]) -> None:
     cache = RecommendationCache(
         settings.redis.url.get_secret_value(),
         key_prefix=settings.redis.key_prefix,
+        tell=CacheReport(service.metrics, stage="recommendations", cache="recommendations").tell,
     )
     bus = KafkaBus(settings.kafka.config())
     await bus.start()

@@ -3,13 +3,18 @@
 A snapshot is cut into compressed chunks; a manifest, written last, names the complete set. Two
 sets of keys take turns, so that the last complete snapshot outlives a half-written next one, also
 under compaction. What does not add up to its manifest's checksum does not count.
+
+A packed snapshot may also be kept elsewhere, to be had without reading the topic. Such a copy
+counts only if the last message of the topic is a manifest that names its checksum: then its bytes
+are the topic's own. A copy of another log, of an earlier snapshot, of another format or with a
+flaw has another checksum, and so does one when a half-written snapshot ends the topic.
 """
 
 import asyncio
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +32,7 @@ CHUNK_BYTES_MAX = 512 * 1024
 # A thousand times what the engines of a whole market hold; more is a broken manifest.
 SNAPSHOT_BYTES_MAX = 4 * 1024**3
 _LENGTH_BYTES = 8
+_MANIFEST = "manifest/"
 _POLL_SECONDS = 0.05
 LOAD_SECONDS_MAX = 60
 
@@ -101,20 +107,41 @@ class _Manifest:
     sha256: str
 
 
-class SnapshotStore:
-    """Snapshots of one stage instance, on its own partition of the stage's topic."""
+# A snapshot, and the set of keys that it took.
+_Found = tuple[StageSnapshot, int]
+# What bytes that are no snapshot raise where they are taken for one.
+_NO_SNAPSHOT = (ValueError, KeyError, TypeError, OSError, pa.ArrowException)
+# Gives a copy of the newest packed snapshot, None where there is none; never raises.
+FindCopy = Callable[[], Awaitable[bytes | None]]
 
-    def __init__(self, bus: Bus, topic: Topic, partition: int) -> None:
+
+class SnapshotStore:
+    """Snapshots of one stage instance, on its own partition of the stage's topic.
+
+    Parameters
+    ----------
+    find_copy : where else the newest one may be had from.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        topic: Topic,
+        partition: int,
+        *,
+        find_copy: FindCopy | None = None,
+    ) -> None:
         self._bus = bus
         self._topic = topic
         self._partition = partition
+        self._find_copy = find_copy
         self._next_set = 0
 
-    async def save(self, snapshot: StageSnapshot) -> int:
-        """Publish a snapshot; return its size in bytes, compressed."""
+    async def save(self, snapshot: StageSnapshot) -> bytes:
+        """Publish a snapshot; return it packed, once the topic has it."""
         messages = self.messages(snapshot)
         await self._bus.publish(messages)
-        return sum(len(message.value) for message in messages)
+        return b"".join(message.value for message in messages[:-1])
 
     def messages(self, snapshot: StageSnapshot) -> list[Message]:
         """Return the chunks and the manifest of a snapshot, to be published in this order."""
@@ -136,7 +163,7 @@ class SnapshotStore:
                 self._message(f"chunk/{key_set}/{number}", chunk)
                 for number, chunk in enumerate(chunks)
             ),
-            self._message(f"manifest/{key_set}", json.dumps(manifest).encode()),
+            self._message(f"{_MANIFEST}{key_set}", json.dumps(manifest).encode()),
         ]
 
     async def load(self) -> StageSnapshot | None:
@@ -145,53 +172,87 @@ class SnapshotStore:
         end = (await self._bus.end_offsets([place]))[place]
         if not end:
             return None
-        reader = await self._bus.open_reader({place: 0})
+        copy = await self._find_copy() if self._find_copy else None
+        if copy is not None:
+            (last,) = await self._read(place, end - 1, end)
+            found = _assemble_copy(last, copy)
+            if found:
+                return self._taken(found)
+        return self._newest(await self._read(place, 0, end))
+
+    async def _read(self, place: TopicPartition, start: int, end: int) -> list[Message]:
+        """Return the messages from one offset up to another."""
+        reader = await self._bus.open_reader({place: start})
         messages: list[Message] = []
         try:
             async with asyncio.timeout(LOAD_SECONDS_MAX):
                 while not messages or messages[-1].offset < end - 1:
                     messages.extend(await reader.poll(_POLL_SECONDS))
         except TimeoutError as error:
-            read = messages[-1].offset + 1 if messages else 0
+            read = messages[-1].offset + 1 if messages else start
             text = f"{place} ends at offset {end}, read to {read} in {LOAD_SECONDS_MAX} s"
             raise TransientError(text) from error
         finally:
             await reader.close()
-        return self._newest(messages)
+        return [message for message in messages if message.offset < end]
 
     def _newest(self, messages: Iterable[Message]) -> StageSnapshot | None:
         chunks: dict[str, bytes] = {}
         # The last two sets are all that the keys can still hold.
         candidates: deque[tuple[bytes, dict[str, bytes]]] = deque(maxlen=2)
         for message in messages:
-            key = (message.key or b"").decode(errors="replace")
-            if key.startswith("manifest/"):
+            key = _key_of(message)
+            if key.startswith(_MANIFEST):
                 candidates.append((message.value, dict(chunks)))
             else:
                 chunks[key] = message.value
         for manifest, its_chunks in reversed(candidates):
             found = _assemble(manifest, its_chunks)
             if found:
-                self._next_set = 1 - found[1]
-                return found[0]
+                return self._taken(found)
         return None
+
+    def _taken(self, found: _Found) -> StageSnapshot:
+        """Return the snapshot; the next one takes the other set of keys."""
+        snapshot, key_set = found
+        self._next_set = 1 - key_set
+        return snapshot
 
     def _message(self, key: str, value: bytes) -> Message:
         return Message(self._topic.name, self._partition, value, key.encode())
 
 
-def _assemble(manifest_text: bytes, chunks: dict[str, bytes]) -> tuple[StageSnapshot, int] | None:
+def _key_of(message: Message) -> str:
+    return (message.key or b"").decode(errors="replace")
+
+
+def _assemble_copy(last: Message, packed: bytes) -> _Found | None:
+    """Return the snapshot of a copy, if the last message of the topic is the manifest of it."""
+    if not _key_of(last).startswith(_MANIFEST):
+        return None
+    try:
+        return _unpack(_Manifest(**json.loads(last.value)), packed)
+    except _NO_SNAPSHOT:
+        return None
+
+
+def _assemble(manifest_text: bytes, chunks: dict[str, bytes]) -> _Found | None:
     """Return the snapshot that a manifest names, and its key set; None if it does not count."""
     try:
         manifest = _Manifest(**json.loads(manifest_text))
         packed = b"".join(
             chunks[f"chunk/{manifest.key_set}/{number}"] for number in range(manifest.chunk_count)
         )
-        if hashlib.sha256(packed).hexdigest() != manifest.sha256:
-            return None
-        if not 0 < manifest.size_bytes <= SNAPSHOT_BYTES_MAX:
-            return None
-        plain = pa.decompress(packed, manifest.size_bytes, codec="zstd", asbytes=True)
-        return decode_snapshot(plain), manifest.key_set
-    except (ValueError, KeyError, TypeError, OSError, pa.ArrowException):
+        return _unpack(manifest, packed)
+    except _NO_SNAPSHOT:
         return None
+
+
+def _unpack(manifest: _Manifest, packed: bytes) -> _Found | None:
+    """Return the snapshot that these bytes are, if they are those that a manifest names."""
+    if hashlib.sha256(packed).hexdigest() != manifest.sha256:
+        return None
+    if not 0 < manifest.size_bytes <= SNAPSHOT_BYTES_MAX:
+        return None
+    plain = pa.decompress(packed, manifest.size_bytes, codec="zstd", asbytes=True)
+    return decode_snapshot(plain), manifest.key_set

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from tidegate_common.domain.enums import AccountState, Layer
-from tidegate_common.domain.ids import AccountId, RunId
+from tidegate_common.domain.enums import AccountState, Layer, Side
+from tidegate_common.domain.ids import AccountId, OrderId, RunId
 
 
 class PositionState(Struct, frozen=True):
@@ -61,6 +61,36 @@ class PortfolioState(Struct, frozen=True):
     positions: tuple[PositionState, ...] = ()
     usage: tuple[LimitUsage, ...] = ()
     open_order_count: int = 0
+
+
+class OpenOrderState(Struct, frozen=True):
+    """An order that may still trade.
+
+    beat : that risk sent it in.
+    bound_price_e4 : worst price that it can trade at; of a limit order, its price.
+    strategy : which made it, "" where a request did.
+    cancel_beat : of the last cancel sent for it, -1 before the first.
+    """
+
+    order_id: OrderId
+    beat: int
+    instrument: int
+    side: Side
+    bound_price_e4: int
+    quantity_shares: int
+    filled_shares: int
+    strategy: str
+    cancel_beat: int
+
+
+class AccountBooks(Struct, frozen=True):
+    """What readers are told of an account now: its portfolio, and the orders that are open.
+
+    open_orders : in the order in which they were sent.
+    """
+
+    portfolio: PortfolioState
+    open_orders: tuple[OpenOrderState, ...] = ()
 
 
 class EquityPoint(Struct, frozen=True):

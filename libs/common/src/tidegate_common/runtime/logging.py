@@ -42,7 +42,7 @@ def configure_logging(*, service: str, log_format: str, log_level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(log_level.upper())
-    for chatty in ("aiokafka", "asyncio", "faust", "mode", "aiohttp.access"):
+    for chatty in ("aiokafka", "asyncio", "faust", "mode"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.bind_contextvars(service=service)
 

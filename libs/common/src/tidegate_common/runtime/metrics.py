@@ -80,3 +80,9 @@ class StageMetrics:
             ["stage"],
             registry=self.registry,
         )
+        self.cache_writes = Counter(
+            "tidegate_stage_cache_writes_total",
+            "Writes to Redis: written, failed, or skipped while it is left alone after failures.",
+            ["stage", "outcome"],
+            registry=self.registry,
+        )

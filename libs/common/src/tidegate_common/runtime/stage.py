@@ -14,6 +14,7 @@ from tidegate_common.bus.beats import BeatResult, StageCore
 from tidegate_common.bus.snapshots import SnapshotStore
 from tidegate_common.codec import encode_event
 from tidegate_common.events.message import DeadLetter, Message
+from tidegate_common.frames.frame import BeatStamp
 from tidegate_common.runtime.logging import get_logger
 from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_common.runtime.service import Service
@@ -40,12 +41,14 @@ class StageHooks:
     side_inputs : partitions that are no slots, with where to start and who takes their messages.
     before_beat : called when a beat may be due, e.g. to write the journal.
     after_beat : called with what a beat made.
+    after_snapshot : called with a snapshot, packed, that the topic has, and the beat it is after.
     """
 
     side_inputs: Mapping[TopicPartition, Callable[[Message], None]] = field(default_factory=dict)
     side_positions: Callable[[], Mapping[TopicPartition, int]] = dict
     before_beat: Callable[[], Awaitable[None]] | None = None
     after_beat: Callable[[BeatResult], None] | None = None
+    after_snapshot: Callable[[BeatStamp, bytes], None] | None = None
 
 
 class StageRunner:
@@ -206,7 +209,7 @@ class StageRunner:
         await self._settle(UNKEPT_BEATS_MAX)
         self._beats_since_snapshot += 1
         if self._beats_since_snapshot >= self._snapshot_every or result.stamp.is_last:
-            await self._save_snapshot()
+            await self._save_snapshot(result.stamp)
         # Readers share the loop: let them run even when beats are plenty.
         await asyncio.sleep(0)
 
@@ -215,15 +218,17 @@ class StageRunner:
         while len(self._unkept) > allowed:
             await self._unkept.popleft()
 
-    async def _save_snapshot(self) -> None:
+    async def _save_snapshot(self, stamp: BeatStamp) -> None:
         await self._settle(0)
         snapshot = self._core.snapshot()
         # The snapshot is past what was put aside, so that must be told first.
         await self._report_dead_letters()
-        size = await self._snapshots.save(snapshot)
+        packed = await self._snapshots.save(snapshot)
         self._beats_since_snapshot = 0
         self._metrics.snapshots.labels(self._stage).inc()
-        self._metrics.snapshot_bytes.labels(self._stage).set(size)
+        self._metrics.snapshot_bytes.labels(self._stage).set(len(packed))
+        if self._hooks.after_snapshot:
+            self._hooks.after_snapshot(stamp, packed)
 
     async def _report_dead_letters(self) -> None:
         letters = self._core.take_dead_letters()

@@ -2,25 +2,38 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from tidegate_common.clock import Clock
 from tidegate_common.frames.frame import BeatStamp
 
 Put = Callable[[BeatStamp], Awaitable[bool]]
 
+# A server that came back empty is filled again within so long, also when no beat comes any more.
+REFILL_SECONDS = 2.0
+
 
 class CacheWriter:
-    """Writes what is newest at most every so often.
+    """Writes what is newest at most every so often, and again now and then when nothing is new.
 
     Parameters
     ----------
     put : stores what holds as of a beat and tells whether it came through; never raises.
     every_seconds : shortest time between two writes.
+    refill_seconds : longest time between two writes, once there is something to write.
     """
 
-    def __init__(self, put: Put, *, every_seconds: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        put: Put,
+        *,
+        every_seconds: float,
+        clock: Clock,
+        refill_seconds: float = REFILL_SECONDS,
+    ) -> None:
         self._put = put
         self._every_seconds = every_seconds
+        self._refill_seconds = refill_seconds
         self._clock = clock
         self._newest: BeatStamp | None = None
         self._fresh = asyncio.Event()
@@ -33,7 +46,12 @@ class CacheWriter:
     async def run(self) -> None:
         """Write for ever; a write that fails is made up for by the next."""
         while True:
-            await self._fresh.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._refill_seconds):
+                    await self._fresh.wait()
+            if self._newest is None:
+                continue
+            self._fresh.set()
             await self._clock.sleep(self._every_seconds)
             await self.flush()
 

@@ -3,7 +3,7 @@
 Accounts never look at one another, so outcomes do not depend on how they are spread over engines.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -23,7 +23,7 @@ from tidegate_common.events.orders import (
     RequestEnvelope,
     SubmitOrder,
 )
-from tidegate_common.events.portfolio import EquityPoint, PortfolioState
+from tidegate_common.events.portfolio import AccountBooks, EquityPoint, PortfolioState
 from tidegate_common.events.risk import ControlOutcome, Decision
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch
@@ -162,6 +162,18 @@ class RiskEngine:
             account.portfolio(stamp, usage_of(account, self._market))
             for account in self._accounts.values()
         )
+
+    def books(self) -> Iterator[AccountBooks]:
+        """Yield what readers are told of every account; none before the first beat.
+
+        Between two of them beats may be taken: each is as of the last one when it is asked for.
+        """
+        for account in self._accounts.values():
+            if self._stamp is not None:
+                yield AccountBooks(
+                    account.portfolio(self._stamp, usage_of(account, self._market)),
+                    tuple(order.state for order in account.orders.values()),
+                )
 
     def snapshot(self) -> EngineState:
         """Return the memory; later beats do not change what was returned."""

@@ -20,6 +20,7 @@ from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.events.portfolio import (
     EquityPoint,
     LimitUsage,
+    OpenOrderState,
     PortfolioState,
     PositionState,
 )
@@ -72,6 +73,21 @@ class OpenOrder:
         if self.side is Side.SELL:
             return 0
         return notional_fen(self.bound_price_e4, self.leaves_shares)
+
+    @property
+    def state(self) -> OpenOrderState:
+        """What readers are told of it."""
+        return OpenOrderState(
+            order_id=self.order_id,
+            beat=self.beat,
+            instrument=self.instrument,
+            side=self.side,
+            bound_price_e4=self.bound_price_e4,
+            quantity_shares=self.quantity_shares,
+            filled_shares=self.filled_shares,
+            strategy=self.strategy,
+            cancel_beat=self.cancel_beat,
+        )
 
 
 class _Dump(TypedDict):
