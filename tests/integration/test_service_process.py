@@ -1,6 +1,5 @@
 """A service as a process: its exit codes, and what it says on its way out."""
 
-import asyncio
 import json
 import os
 import signal
@@ -10,12 +9,9 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
-from prometheus_client import CollectorRegistry
-
-from tidegate_common.runtime.health import Health
 
 PATIENCE_S = 20
 
@@ -246,53 +242,3 @@ def test_service_answers_health_status_and_metrics() -> None:
     assert answers["/readyz"] == (200, '{"status": "ready"}')
     assert answers["/status"] == (200, '{"next_beat": 7}')
     assert "tidegate_stage_beat_seconds" in answers["/metrics"][1]
-
-
-@pytest.mark.parametrize(
-    ("request_text", "answer"),
-    [
-        (b"GET /nowhere HTTP/1.1\r\n\r\n", b"HTTP/1.1 404 Not Found"),
-        (b"GET /livez?verbose HTTP/1.0\r\nHost: me\r\n\r\n", b"HTTP/1.1 200 OK"),
-        (b"POST /livez HTTP/1.1\r\n\r\n", b"HTTP/1.1 405 Method Not Allowed"),
-        (b"GET /livez\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
-        (b"\xff\x00 \r\n\r\n", b"HTTP/1.1 400 Bad Request"),
-        (b"GET /livez HTTP/1.1\r\nX: " + b"x" * 100_000, b""),
-        (b"GET /livez HTTP/1.1\r\n", b""),
-        (b"", b""),
-    ],
-    ids=["path", "query", "method", "no-version", "no-text", "too-long", "half", "silence"],
-)
-async def test_health_answers_any_bytes_and_goes_on(request_text: bytes, answer: bytes) -> None:
-    """Whatever knocks, the next probe is answered."""
-    health = Health(CollectorRegistry())
-    await health.start("127.0.0.1", 0)
-
-    answers = []
-    for text in (request_text, b"GET /readyz HTTP/1.1\r\n\r\n"):
-        reader, writer = await asyncio.open_connection("127.0.0.1", health.port)
-        writer.write(text)
-        with suppress(ConnectionError):
-            writer.write_eof()
-            answers.append(await reader.read())
-        writer.close()
-    await health.close()
-
-    # What is cut off in the middle of its words may be reset in place of closed.
-    first = answers[0].split(b"\r\n")[0] if len(answers) > 1 else b""
-    assert first == answer
-    assert answers[-1].startswith(b"HTTP/1.1 503 Service Unavailable")
-    assert answers[-1].endswith(b'{"status": "starting"}')
-
-
-async def test_health_client_that_says_nothing_is_let_go() -> None:
-    """A stop does not wait for it longer than a moment."""
-    health = Health(CollectorRegistry())
-    await health.start("127.0.0.1", 0)
-
-    reader, writer = await asyncio.open_connection("127.0.0.1", health.port)
-    async with asyncio.timeout(PATIENCE_S):
-        said = await reader.read()
-    writer.close()
-    await health.close()
-
-    assert said == b""
