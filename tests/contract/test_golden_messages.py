@@ -57,7 +57,13 @@ from tidegate_common.events.recommendations import (
     RecommendationEntry,
     StrategyRecommendations,
 )
-from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
+from tidegate_common.events.risk import (
+    ControlOutcome,
+    Decision,
+    DecisionBatch,
+    JournalEntry,
+    LateInput,
+)
 from tidegate_common.events.run import (
     AccountSpec,
     FeedSpec,
@@ -67,7 +73,7 @@ from tidegate_common.events.run import (
     RunSpec,
     SyntheticSpec,
 )
-from tidegate_common.events.topics import ORDERS, TOPICS
+from tidegate_common.events.topics import FILLS, ORDERS, TOPICS
 from tidegate_common.frames.codec import (
     decode_bars,
     decode_frame,
@@ -263,7 +269,9 @@ EVENTS: dict[str, Event] = {
     "request_order": make_request(1),
     "request_cancel": RequestEnvelope(cancel=CancelRequest(RequestId("q2"), ACCOUNT, ORDER)),
     "request_control": RequestEnvelope(control=CONTROL),
-    "journal_entry": make_journal_entry(4, 8, requests_from=3, requests=[make_request(3)]),
+    "journal_entry": make_journal_entry(
+        4, 8, requests_from=3, requests=[make_request(3)], late=[LateInput(FILLS.name, 1, 2, 3)]
+    ),
     "dead_letter": DeadLetter("market.ticks.v1", 0, 9, "signals-0", "expected a frame", "aGk="),
     "run_summary": SUMMARY,
     "recommendation_batch": RecommendationBatch(
@@ -373,7 +381,7 @@ def test_run_spec_of_before_warm_up_is_read_with_defaults() -> None:
     recorded = replace(RUN_SPEC, accounts=RUN_SPEC.accounts[:1], programme_trading=None)
     values = json.loads(encode_event(recorded))
     del values["accounts"][0]["limits"], values["programme_trading"]
-    del values["warmup_days"], values["recommendations_max"]
+    del values["warmup_days"], values["recommendations_max"], values["max_wait_ms"]
     del values["strategies"][0]["period"], values["strategies"][0]["source_sha256"]
 
     spec = decode_event(RunSpec, json.dumps(values).encode())
@@ -399,8 +407,21 @@ def test_fill_of_before_its_two_last_fees_is_read_with_zeros() -> None:
     assert fill.fee_fen == 4_680
 
 
+def test_journal_entry_of_before_late_shards_is_still_read() -> None:
+    """Runs that were recorded before still verify."""
+    values = json.loads(encode_event(EVENTS["journal_entry"]))
+    del values["late"]
+
+    entry = decode_event(JournalEntry, json.dumps(values).encode())
+
+    assert entry.late == ()
+
+
 def test_snapshot_header_is_locked_by_its_format_version() -> None:
     """Whoever changes what a snapshot holds must also change its version."""
-    data = encode_snapshot(StageSnapshot("{}", 3, ("r0",), {}, EngineState({"n": 1}, {}), None))
+    owing = (("order.events.v1", 0, "execution-1", 2),)
+    data = encode_snapshot(
+        StageSnapshot("{}", 3, ("r0",), {}, EngineState({"n": 1}, {}), None, owing)
+    )
 
     assert data[8:] + b"\n" == golden("snapshot.json", data[8:] + b"\n")

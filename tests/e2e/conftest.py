@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -91,15 +91,21 @@ class Stack:
 
         self._wait_for(lives)
 
+    def freeze(self, service: str) -> None:
+        """SIGSTOP a service, once it runs: it is there, and says nothing."""
+        pid = self._wait_for(lambda file: file.services[service].pid)
+        os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self, service: str) -> None:
+        """Let a service that was stopped go on."""
+        pid = self._wait_for(lambda file: file.services[service].pid)
+        os.kill(pid, signal.SIGCONT)
+
     def wait_for_beat(self, beat: int) -> None:
         """Return when risk is about to take that beat or a later one."""
 
         def has_come(file: StackFile) -> int:
-            port = file.services["risk-0"].http_port
-            try:
-                status = self._client.get(f"http://127.0.0.1:{port}/status").json()
-            except (httpx.HTTPError, ValueError):
-                return 0
+            status = self._status(file, "risk-0")
             if "next_beat" not in status:
                 # It has only just started.
                 return 0
@@ -107,6 +113,10 @@ class Stack:
             return int(status["next_beat"] >= beat or is_over)
 
         self._wait_for(has_come)
+
+    def next_beat(self, service: str) -> int:
+        """Return the beat that a service is about to take or to say, once it tells."""
+        return self._wait_for(lambda file: self._status(file, service).get("next_beat", 0))
 
     def wait_for_restart(self, *services: str) -> None:
         """Return when each of some killed services was started again."""
@@ -124,6 +134,15 @@ class Stack:
                 return int(found)
             time.sleep(_LOOK_SECONDS)
         pytest.fail(f"the stack did not come so far within {RUN_SECONDS_MAX} s: {self._said()}")
+
+    def _status(self, file: StackFile, service: str) -> dict[str, Any]:
+        """Return what a service says of itself; nothing where it does not answer."""
+        port = file.services[service].http_port
+        try:
+            status: dict[str, Any] = self._client.get(f"http://127.0.0.1:{port}/status").json()
+        except (httpx.HTTPError, ValueError):
+            return {}
+        return status
 
     def _said(self) -> str:
         self._stderr.seek(0)

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from tests.unit.common.late_stage import SLOTS, late, score, whole_beat
 
 from tidegate_common.bus.base import Bus, NewTopic, Reader, TopicPartition
 from tidegate_common.bus.beats import BeatResult, StageCore
+from tidegate_common.bus.journal import JournalFold
 from tidegate_common.bus.memory import MemoryBus
 from tidegate_common.bus.snapshots import SnapshotStore
 from tidegate_common.codec import decode_event
@@ -17,6 +19,7 @@ from tidegate_common.events.message import DeadLetter, Message
 from tidegate_common.events.topics import (
     DECISIONS,
     EXECUTION_SNAPSHOTS,
+    FILLS,
     ORDERS,
     REQUESTS,
     SCORES,
@@ -26,7 +29,11 @@ from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_common.runtime.service import Service
 from tidegate_common.runtime.settings import ServiceSettings
 from tidegate_common.runtime.stage import BACKLOG_MAX, StageHooks, StageRunner, serve_stage
-from tidegate_common.testing.builders import make_beat_message, make_tick_message
+from tidegate_common.testing.builders import (
+    make_beat_message,
+    make_journal_entry,
+    make_tick_message,
+)
 from tidegate_common.testing.fakes import BAD_VALUE, FailingBus, ToyProcessor
 
 PATIENCE_S = 20.0
@@ -34,7 +41,8 @@ BEATS = 12
 SNAPSHOT_EVERY = 5
 TOPICS = [
     NewTopic(TICKS.name, 2),
-    NewTopic(SCORES.name, 1),
+    NewTopic(SCORES.name, 2),
+    NewTopic(FILLS.name, 1),
     NewTopic(ORDERS.name, 1),
     NewTopic(DECISIONS.name, 2),
     NewTopic(REQUESTS.name, 1),
@@ -71,8 +79,10 @@ async def make_bus(messages: Sequence[Message]) -> MemoryBus:
 class Stage:
     """A process's life: a runner of its own on a shared bus."""
 
-    def __init__(self, bus: Bus, hooks: StageHooks | None = None) -> None:
-        self.core = StageCore(ToyProcessor())
+    def __init__(
+        self, bus: Bus, hooks: StageHooks | None = None, core: StageCore | None = None
+    ) -> None:
+        self.core = core or StageCore(ToyProcessor())
         self.metrics = StageMetrics()
         self.taken: list[int] = []
         self.runner = StageRunner(
@@ -295,6 +305,37 @@ async def test_runner_first_beat_finds_its_run_begun_before_the_hook() -> None:
     await stage.live(1)
 
     assert runs[-1] == "run-a"
+
+
+async def test_runner_asks_the_hook_again_when_it_is_time_though_nothing_comes() -> None:
+    """A shard that is late says nothing, and that is just when the journal is to be written."""
+    bus = await make_bus([])
+    asked = asyncio.Event()
+    calls: list[int] = []
+
+    async def before_beat() -> float | None:
+        calls.append(1)
+        if len(calls) == 3:
+            asked.set()
+        return 0.001 if len(calls) < 3 else None
+
+    async with running(Stage(bus, StageHooks(before_beat=before_beat))):
+        async with asyncio.timeout(PATIENCE_S):
+            await asked.wait()
+
+    assert len(calls) == 3
+
+
+async def test_runner_counts_what_a_beat_was_taken_without() -> None:
+    """Nobody is late silently."""
+    bus = await make_bus([m for m in whole_beat(0, is_last=True) if m != score(0, 1)])
+    fold = JournalFold()
+    fold.offer(make_journal_entry(0, late=[late(SCORES, 1, 0)]), 0)
+    stage = Stage(bus, core=StageCore(ToyProcessor(slots=SLOTS), fold))
+
+    await stage.live(1)
+
+    assert stage.metric("tidegate_stage_late_inputs_total") == 1
 
 
 async def test_serve_stage_says_where_it_is_and_closes_the_bus() -> None:

@@ -1,12 +1,13 @@
 """Runs the platform's shells on a `MemoryBus`, to compare them with the loop of the backtester."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import tee
 from typing import TypeVar
 
+from tidegate_backtest.journaled import Journaled
 from tidegate_backtest.loop import run_loop
 from tidegate_common.bus.base import NewTopic
 from tidegate_common.bus.beats import BeatResult, StageCore
@@ -15,6 +16,7 @@ from tidegate_common.bus.journal import JournalFold
 from tidegate_common.bus.memory import MemoryBus
 from tidegate_common.bus.processor import Processor
 from tidegate_common.bus.snapshots import SnapshotStore
+from tidegate_common.clock import ManualClock
 from tidegate_common.codec import decode_event, encode_event
 from tidegate_common.domain.enums import ControlCommand
 from tidegate_common.domain.ids import AccountId, RequestId, risk_partition_of
@@ -64,6 +66,8 @@ Event = Decision | ControlOutcome | SubmitOrder | CancelOrder | OrderUpdate | Fi
 
 # A day of a few hundred beats takes seconds; a stage that waits for ever fails the test.
 RUN_SECONDS_MAX = 100.0
+# So many beats risk goes on without a stage that stands still.
+STALL_BEATS = 4
 
 
 @dataclass(slots=True)
@@ -96,6 +100,14 @@ class Platform:
         self.risk_partition_count = risk_partition_count
         self.snapshot_every_beats = 50
         self.asked: list[tuple[int, RequestEnvelope]] = []
+        self.stalls: dict[str, int] = {}
+        self.patient: frozenset[int] = frozenset()
+        self._risk_beat = 0
+        self._risk_moved = asyncio.Event()
+
+    def stall(self, producer: str, beat: int) -> None:
+        """Let a stage stand still before a beat until risk has gone on without it for a while."""
+        self.stalls[producer] = beat
 
     def ask(self, beat: int, command: ControlCommand, account: AccountId | None) -> None:
         """Let a command be sent when risk has come to a beat: it enters about then, or later."""
@@ -163,7 +175,7 @@ class Platform:
     async def signals(self, shard: int, stopping: asyncio.Event) -> None:
         """Run a shard of signals."""
         core = StageCore(SignalsProcessor(shard))
-        await self._runner(core, SIGNALS_SNAPSHOTS, shard, StageHooks()).run(stopping)
+        await self._runner(core, SIGNALS_SNAPSHOTS, shard, self._hooks(core)).run(stopping)
 
     async def recommendations(
         self,
@@ -181,7 +193,7 @@ class Platform:
             shard, self.shard_count, self.risk_partition_count
         )
         core = StageCore(processor, stripe_count=self.stripe_count)
-        await self._runner(core, EXECUTION_SNAPSHOTS, shard, StageHooks()).run(stopping)
+        await self._runner(core, EXECUTION_SNAPSHOTS, shard, self._hooks(core)).run(stopping)
 
     async def risk(
         self,
@@ -200,7 +212,7 @@ class Platform:
         keeper = JournalKeeper(
             self.bus,
             fold,
-            SystemClock(),
+            ManualClock() if partition in self.patient else SystemClock(),
             partition=partition,
             partition_count=self.risk_partition_count,
         )
@@ -208,6 +220,9 @@ class Platform:
         def taken(result: BeatResult) -> None:
             keeper.beat_taken()
             after_beat(result)
+            if partition == 0:
+                self._risk_beat = result.stamp.beat
+                self._risk_moved.set()
 
         waiting = [
             (beat, Message(REQUESTS.name, partition, encode_event(envelope)))
@@ -215,10 +230,10 @@ class Platform:
             if self._is_asked(envelope, partition)
         ]
 
-        async def before_beat() -> None:
+        async def before_beat() -> float | None:
             while waiting and waiting[0][0] <= core.next_beat:
                 await self.bus.publish([waiting.pop(0)[1]])
-            await keeper.write_if_due(core)
+            return await keeper.write_if_due(core)
 
         hooks = StageHooks(
             side_inputs={
@@ -230,6 +245,18 @@ class Platform:
             after_beat=taken,
         )
         await self._runner(core, RISK_SNAPSHOTS, partition, hooks).run(stopping)
+
+    def _hooks(self, core: StageCore) -> StageHooks:
+        """Return what makes a stage stand still where it is told to."""
+
+        async def before_beat() -> None:
+            beat = self.stalls.get(core.processor.producer)
+            if beat is not None and core.next_beat == beat:
+                while self._risk_beat < beat + STALL_BEATS:
+                    self._risk_moved.clear()
+                    await self._risk_moved.wait()
+
+        return StageHooks(before_beat=before_beat)
 
     def _is_asked(self, envelope: RequestEnvelope, partition: int) -> bool:
         assert envelope.control is not None
@@ -280,14 +307,13 @@ class Platform:
         events.recommendations = [each.value for each in self.bus.log(RECOMMENDATIONS.name, 0)]
         return events
 
-    def journaled(self) -> dict[int, tuple[RequestEnvelope, ...]]:
-        """Return what entered, by beat, in the order of partition and log."""
-        entered: dict[int, tuple[RequestEnvelope, ...]] = {}
+    def journaled(self) -> Journaled:
+        """Return what the journals say."""
+        journaled = Journaled()
         for partition in range(self.risk_partition_count):
             for message in self.bus.log(JOURNAL.name, partition):
-                entry = decode_event(JournalEntry, message.value)
-                entered[entry.from_beat] = entered.get(entry.from_beat, ()) + entry.requests
-        return entered
+                journaled.add(decode_event(JournalEntry, message.value))
+        return journaled
 
     def _batches(self, topic: Topic, batch_type: type[Batch]) -> Iterator[Batch]:
         count = partition_count(
@@ -319,9 +345,9 @@ def _sorted(events: Sequence[Event]) -> list[bytes]:
 def loop_outcome(
     spec: RunSpec,
     frames: Iterator[Frame],
-    requests: Mapping[int, tuple[RequestEnvelope, ...]] | None = None,
+    journaled: Journaled | None = None,
 ) -> Outcome:
-    """Return the same of the backtester's loop with what a journal says entered.
+    """Return the same of the backtester's loop with what the journals say.
 
     And of recommendations beside it.
     """
@@ -329,7 +355,9 @@ def loop_outcome(
     final: dict[str, bytes] = {}
     signals, advice = SignalsEngine(spec), RecommendationEngine(spec)
     again, frames = tee(frames)
-    for frame, beat in zip(again, run_loop(spec, frames, requests), strict=True):
+    said = journaled or Journaled()
+    beats = run_loop(spec, frames, said.requests, late=said.late())
+    for frame, beat in zip(again, beats, strict=True):
         told = advice.on_beat(merge_scores([signals.on_beat(frame).scores]))
         if told:
             events.recommendations.append(encode_event(told))

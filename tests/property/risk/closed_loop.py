@@ -171,7 +171,8 @@ class Exchange:
                 status = OrderStatus.FILLED
             elif stamp.kind is BeatKind.CLOSE and not status.is_terminal:
                 status = OrderStatus.EXPIRED
-            updates.append(update_of(order.submit, status, filled_shares=order.filled_shares))
+            update = update_of(order.submit, status, filled_shares=order.filled_shares)
+            updates.append(structs.replace(update, beat=stamp.beat))
             if status.is_terminal:
                 del self.working[order.submit.order_id]
         return tuple(fills), tuple(updates)

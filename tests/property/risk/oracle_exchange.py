@@ -62,7 +62,8 @@ class Exchange:
                 status = OrderStatus.FILLED
             elif stamp.kind is BeatKind.CLOSE and not status.is_terminal:
                 status = OrderStatus.EXPIRED
-            updates.append(update_of(order.submit, status, filled_shares=order.filled))
+            update = update_of(order.submit, status, filled_shares=order.filled)
+            updates.append(structs.replace(update, beat=stamp.beat))
             if status.is_terminal:
                 del self.working[order.submit.order_id]
         return self._contradict(tuple(fills), tuple(updates))

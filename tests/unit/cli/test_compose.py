@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from tidegate_cli.compose import (
+    MAX_WAIT_MS_MAX,
     RunOptions,
+    check_patience,
     compose_run,
     find_config_dir,
     parse_cash,
@@ -178,3 +180,30 @@ def test_find_config_dir_chosen_one_must_exist(tmp_path: Path) -> None:
     assert find_config_dir(tmp_path) == tmp_path
     with pytest.raises(ConfigError, match="does not exist"):
         find_config_dir(tmp_path / "none")
+
+
+@pytest.mark.parametrize("max_wait_ms", [0, 500, MAX_WAIT_MS_MAX])
+def test_compose_run_time_to_wait_is_of_the_run(max_wait_ms: int) -> None:
+    """Outcomes depend on it, so it travels with the run."""
+    spec = compose_run(RunOptions(max_wait_ms=max_wait_ms), ManualClock())
+
+    assert spec.max_wait_ms == max_wait_ms
+
+
+@pytest.mark.parametrize("max_wait_ms", [-1, MAX_WAIT_MS_MAX + 1])
+def test_compose_run_time_to_wait_out_of_range_is_refused(max_wait_ms: int) -> None:
+    """Who would wait longer waits for ever."""
+    with pytest.raises(ConfigError, match="--max-wait-ms must be from 0 to 60000, was"):
+        compose_run(RunOptions(max_wait_ms=max_wait_ms), ManualClock())
+
+
+def test_check_patience_at_full_speed_is_refused() -> None:
+    """Nobody is late where who is slow sets the pace."""
+    with pytest.raises(ConfigError, match="--max-wait-ms needs a paced run"):
+        check_patience(max_wait_ms=1, speed="max")
+
+
+@pytest.mark.parametrize(("max_wait_ms", "speed"), [(0, "max"), (0, "1x"), (500, "1x")])
+def test_check_patience_of_a_paced_run_or_none_is_accepted(max_wait_ms: int, speed: str) -> None:
+    """A replay waits for ever; a paced run may do either."""
+    check_patience(max_wait_ms=max_wait_ms, speed=speed)

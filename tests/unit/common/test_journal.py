@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tidegate_common.bus.journal import JournalFold
-from tidegate_common.events.risk import JournalEntry
+from tidegate_common.events.risk import JournalEntry, LateInput
 from tidegate_common.testing.builders import make_journal_entry, make_request
 
 
@@ -122,3 +122,21 @@ def test_fold_restored_goes_on_as_if_nothing_had_happened() -> None:
     assert other.snapshot() == fold.snapshot()
     assert other.requests_at("run-a", 0) == (make_request(1),)
     assert other.covered_to("run-z") == 0
+
+
+def test_fold_says_what_a_beat_goes_without() -> None:
+    """Only the beat of its own entry: what was late once may be there again at the next."""
+    late = LateInput("market.ticks.v1", 1, 2, 3)
+    fold = fold_of(make_journal_entry(0, 3), make_journal_entry(3, late=[late]))
+
+    assert [fold.late_at("run-a", beat) for beat in (0, 2, 3)] == [(), (), (late,)]
+
+
+def test_fold_taken_up_remembers_what_a_beat_goes_without() -> None:
+    """A crash between the entry and its beat changes nothing."""
+    late = LateInput("market.ticks.v1", 1, 2, 0)
+    other = JournalFold()
+
+    other.restore(fold_of(make_journal_entry(0, late=[late])).snapshot())
+
+    assert other.late_at("run-a", 0) == (late,)

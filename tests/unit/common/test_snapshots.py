@@ -48,6 +48,7 @@ def make_snapshot(beat: int, *, size_bytes: int = 0) -> StageSnapshot:
         positions={TopicPartition("market.ticks.v1", 1): 10 * beat},
         engine=EngineState({"cash": beat, "ratio": 0.1}, {"noise": noise}),
         journal={"next_offset": beat},
+        owing=(("order.events.v1", 0, "execution-1", beat - 1),),
     )
 
 
@@ -108,7 +109,7 @@ def test_snapshot_of_another_format_version_is_refused(monkeypatch: pytest.Monke
     data = encode_snapshot(make_snapshot(1))
     monkeypatch.undo()
 
-    with pytest.raises(ValueError, match="format_version must be 4, was 5"):
+    with pytest.raises(ValueError, match="format_version must be 5, was 6"):
         decode_snapshot(data)
 
 

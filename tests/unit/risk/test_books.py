@@ -285,6 +285,23 @@ def test_update_that_an_order_works_keeps_what_it_froze() -> None:
     assert _portfolio(stage).frozen_fen == 80_001
 
 
+def test_fills_that_were_late_are_booked_beat_by_beat() -> None:
+    """An update says what the order had filled by then; later fills would not add up with it."""
+    stage = Stage()
+    order = _buy(stage)
+    fills = [fill_of(order, quantity_shares=100) for _ in range(2)]
+    partly = update_of(order, OrderStatus.PARTIALLY_FILLED, filled_shares=100)
+
+    stage.tick(
+        fills=(structs.replace(fills[1], beat=3), fills[0]),
+        updates=(structs.replace(filled(order), beat=3), partly),
+    )
+
+    portfolio = _portfolio(stage)
+    assert (portfolio.state, portfolio.open_order_count) == (AccountState.ACTIVE, 0)
+    assert portfolio.positions[0].quantity_shares == 200
+
+
 def test_fill_that_no_order_explains_halts_the_account_and_is_not_booked() -> None:
     """Unknown, too large, of another instrument, of another side: the books are in doubt."""
     for change in (

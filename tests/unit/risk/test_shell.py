@@ -120,12 +120,12 @@ def test_slots_name_every_shard_of_every_input() -> None:
 
     assert processor.producer == "risk-1"
     assert processor.slots == (
-        Slot(TICKS, 0, "ingest-0"),
-        Slot(TICKS, 1, "ingest-0"),
-        Slot(SCORES, 0, "signals-0"),
-        Slot(SCORES, 1, "signals-1"),
-        Slot(FILLS, 1, "execution-0"),
-        Slot(FILLS, 1, "execution-1"),
+        Slot(TICKS, 0, "ingest-0", shard=0),
+        Slot(TICKS, 1, "ingest-0", shard=1),
+        Slot(SCORES, 0, "signals-0", shard=0),
+        Slot(SCORES, 1, "signals-1", shard=1),
+        Slot(FILLS, 1, "execution-0", shard=0, is_owed=True),
+        Slot(FILLS, 1, "execution-1", shard=1, is_owed=True),
     )
 
 

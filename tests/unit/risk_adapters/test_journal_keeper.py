@@ -73,8 +73,12 @@ class Risk:
 
     async def take_beat(self, beat: int, seconds: float, run_id: str = "run-a") -> None:
         """Take a beat that comes so many seconds after the last one."""
-        self.clock.advance(seconds)
         self.give_beat(beat, run_id)
+        await self.take_given_beat(seconds)
+
+    async def take_given_beat(self, seconds: float) -> None:
+        """Take a beat that the core has, so many seconds after the last one."""
+        self.clock.advance(seconds)
         self.core.begin_run_if_due()
         await self.keeper.write_if_due(self.core)
         self.read_journal()
@@ -145,7 +149,10 @@ async def test_keeper_fast_beats_are_covered_by_spans_ahead_of_them() -> None:
     """At full speed the round trip to the log costs nothing, and a request waits 0.2 s at most."""
     risk = Risk(await make_bus())
     for beat in range(400):
-        await risk.take_beat(beat, 0.004)
+        risk.give_beat(beat)
+    for beat in range(340):
+        await risk.take_given_beat(0.004)
+        assert risk.fold.covered_to("run-a") > beat
 
     spans = [entry.to_beat - entry.from_beat for entry in risk.entries()]
 
@@ -159,9 +166,43 @@ async def test_keeper_span_has_a_limit() -> None:
     """However fast the beats, a request does not wait for a thousand of them."""
     risk = Risk(await make_bus())
     for beat in range(300):
-        await risk.take_beat(beat, 0.0)
+        risk.give_beat(beat)
+    for _ in range(300):
+        await risk.take_given_beat(0.0)
 
     assert max(entry.to_beat - entry.from_beat for entry in risk.entries()) == SPAN_BEATS_MAX
+
+
+async def test_keeper_span_ends_with_the_frames_that_have_come() -> None:
+    """Beats may slow down, and a request must not wait for many of them that are yet to come."""
+    risk = Risk(await make_bus())
+    for beat in range(100):
+        risk.give_beat(beat)
+    for _ in range(100):
+        await risk.take_given_beat(0.0)
+    risk.keeper.take_request(request_message(0))
+
+    for beat in (100, 101):
+        await risk.take_beat(beat, 3.0)
+
+    assert risk.entries()[-3].to_beat == 100
+    assert [len(inputs.requests) for inputs in risk.toy.inputs[100:]] == [1, 0]
+
+
+async def test_keeper_request_after_the_last_beat_enters_the_next_run() -> None:
+    """However far ahead the journal was: what is covered and never comes answers nobody."""
+    risk = Risk(await make_bus())
+    for beat in range(40):
+        risk.give_beat(beat, is_last=beat == 39)
+    for _ in range(40):
+        await risk.take_given_beat(0.0)
+    risk.keeper.take_request(request_message(0))
+
+    await risk.keeper.write_if_due(risk.core)
+    await risk.take_beat(0, 3.0, "run-b")
+
+    assert [len(inputs.requests) for inputs in risk.toy.inputs] == [0] * 40 + [1]
+    assert [entry.from_beat for entry in risk.entries() if entry.requests] == [0]
 
 
 async def test_keeper_entry_that_is_not_read_back_is_not_written_again() -> None:

@@ -12,7 +12,9 @@ from tidegate_cli.compose import (
     CASH_DEFAULT,
     INSTRUMENTS_DEFAULT,
     SEED_DEFAULT,
+    SPEED_MAX,
     RunOptions,
+    check_patience,
     compose_run,
     parse_log_level,
     parse_speed,
@@ -62,7 +64,8 @@ def main_options(
 def up(
     *,
     replay: opt.Replay = None,
-    speed: opt.Speed = "max",
+    speed: opt.Speed = SPEED_MAX,
+    max_wait_ms: opt.MaxWaitMs = 0,
     days: opt.Days = 0,
     warmup_days: opt.WarmupDays = 0,
     instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
@@ -86,6 +89,7 @@ def up(
     from tidegate_cli.stack import LocalStack, StackOptions, run_stack
 
     clock = SystemClock()
+    check_patience(max_wait_ms=max_wait_ms, speed=speed)
     run = RunOptions(
         files=tuple(replay or ()),
         strategies=tuple(strategy or ()),
@@ -98,6 +102,7 @@ def up(
         limits=limits,
         run_id=run_id,
         config_dir=config_dir,
+        max_wait_ms=max_wait_ms,
     )
     how = StackOptions(
         data_dir=data_dir,

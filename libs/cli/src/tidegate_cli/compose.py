@@ -36,6 +36,9 @@ SEED_DEFAULT: Final = 7
 INSTRUMENTS_DEFAULT: Final = 20
 ACCOUNTS_MAX: Final = 999
 DAYS_MAX: Final = 10_000
+# A minute: twenty beats of a Level-1 feed. Who would wait longer waits for ever.
+MAX_WAIT_MS_MAX: Final = 60_000
+SPEED_MAX: Final = "max"
 # A trillion CNY: sums of a thousand such accounts are still far from the end of an int64 in fen.
 CASH_MAX: Final = Decimal(10) ** 12
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -58,6 +61,7 @@ class RunOptions:
     days : at most so many trading days; 0 for all of the files, or one synthetic day.
     warmup_days : of these, so many at the start are not traded.
     run_id : "" for one made of the clock and the spec.
+    max_wait_ms : risk waits so long for a late shard; 0 for as long as it takes.
     """
 
     files: tuple[str, ...] = ()
@@ -71,6 +75,7 @@ class RunOptions:
     limits: str = "default"
     run_id: str = ""
     config_dir: Path | None = None
+    max_wait_ms: int = 0
 
 
 def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
@@ -84,6 +89,7 @@ def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
     config_dir = find_config_dir(options.config_dir)
     _check_range("--seed", options.seed, 0, _SEED_MAX)
     _check_range("--days", options.days, 0, DAYS_MAX)
+    _check_range("--max-wait-ms", options.max_wait_ms, 0, MAX_WAIT_MS_MAX)
     _check_warmup(options)
     limits = load_limits(options.limits, config_dir / "limits")
     feed = _feed(options)
@@ -101,6 +107,7 @@ def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
         execution=limits.execution,
         warmup_days=options.warmup_days,
         programme_trading=limits.programme_trading,
+        max_wait_ms=options.max_wait_ms,
     )
     return replace(spec, run_id=_run_id(options.run_id, spec, clock))
 
@@ -147,10 +154,23 @@ def parse_cash(text: str) -> int:
 
 def parse_speed(text: str) -> str:
     """Return a speed as ingest takes it: `max`, or market seconds per second such as `60x`."""
-    if re.fullmatch(r"max|[1-9][0-9]{0,5}x", text):
+    if text == SPEED_MAX or re.fullmatch(r"[1-9][0-9]{0,5}x", text):
         return text
     message = f"--speed must be max or a number and x such as 60x, was {text!r}"
     raise ConfigError(message)
+
+
+def check_patience(*, max_wait_ms: int, speed: str) -> None:
+    """Refuse a run that could not say of any shard that it is late.
+
+    Raises
+    ------
+    ConfigError
+        If there is a time to wait, but at full speed, where who is slow sets the pace.
+    """
+    if max_wait_ms and speed == SPEED_MAX:
+        message = f"--max-wait-ms needs a paced run, such as --speed 1x, was --speed {SPEED_MAX}"
+        raise ConfigError(message)
 
 
 def parse_log_level(text: str) -> str:

@@ -186,6 +186,16 @@ Speed = Annotated[
         rich_help_panel=FEED_PANEL,
     ),
 ]
+MaxWaitMs = Annotated[
+    int,
+    typer.Option(
+        "--max-wait-ms",
+        metavar="MS",
+        help="Of a paced run: risk goes on without a shard that is so late in a beat and rejects "
+        "orders in its instruments; well below the time between beats. 0: it waits.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
 Shards = Annotated[
     int,
     typer.Option(

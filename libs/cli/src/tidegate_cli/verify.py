@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from tidegate_backtest.journaled import Journaled
 from tidegate_backtest.loop import BeatOutcome, run_loop
 from tidegate_common.codec import decode_event, encode_event
 from tidegate_common.errors import ConfigError, ContractError, TidegateError
 from tidegate_common.events.execution import Fill, OrderUpdate
-from tidegate_common.events.orders import CancelOrder, RequestEnvelope, SubmitOrder
+from tidegate_common.events.orders import CancelOrder, SubmitOrder
 from tidegate_common.events.portfolio import PortfolioState
 from tidegate_common.events.risk import ControlOutcome, Decision, JournalEntry
 from tidegate_common.events.run import RunSpec
@@ -137,12 +138,18 @@ async def verify_run(pool: Pool, run_id: str) -> Verdict:
     run = await _find(pool, run_id)
     spec = _decode_spec(run)
     feed = open_feed(spec)
-    requests = await _journaled_requests(pool, run.run_id)
+    journal = await _read_journal(pool, run.run_id)
     comparison = _Comparison(
         {stream.name: stream.payloads(pool, run.run_id) for stream in _STREAMS},
     )
     try:
-        beats = run_loop(spec, feed.frames(), requests, kinds=load_kinds(spec.strategies))
+        beats = run_loop(
+            spec,
+            feed.frames(),
+            journal.requests,
+            kinds=load_kinds(spec.strategies),
+            late=journal.late(),
+        )
         beat_count, difference = await _compare(comparison, beats)
     finally:
         for payloads in comparison.recorded.values():
@@ -188,14 +195,12 @@ def _decode_spec(run: RecordedRun) -> RunSpec:
         raise ConfigError(message) from error
 
 
-async def _journaled_requests(pool: Pool, run_id: str) -> dict[int, tuple[RequestEnvelope, ...]]:
-    """Return the requests that entered, by beat, in the order of partition and log."""
-    requests: dict[int, tuple[RequestEnvelope, ...]] = {}
+async def _read_journal(pool: Pool, run_id: str) -> Journaled:
+    """Return what a run's journals say."""
+    journal = Journaled()
     async for payload in journal_payloads(pool, run_id):
-        entry = decode_event(JournalEntry, payload)
-        if entry.requests:
-            requests[entry.from_beat] = requests.get(entry.from_beat, ()) + entry.requests
-    return requests
+        journal.add(decode_event(JournalEntry, payload))
+    return journal
 
 
 def _key(event: Event) -> Key:

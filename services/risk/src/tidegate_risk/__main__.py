@@ -84,11 +84,12 @@ def _hooks(
     keeper: JournalKeeper,
     copies: RedisCopies,
 ) -> StageHooks:
-    async def before_beat() -> None:
-        await keeper.write_if_due(core)
+    async def before_beat() -> float | None:
+        wait_seconds = await keeper.write_if_due(core)
         letters = keeper.take_dead_letters()
         if letters:
             await bus.publish([dead_letter_message(letter) for letter in letters])
+        return wait_seconds
 
     def after_beat(result: BeatResult) -> None:
         keeper.beat_taken()

@@ -1,7 +1,8 @@
 """Risk between decode and encode: one partition's accounts, all shards' beats.
 
 A shard of which any message could not be used stands for an empty one, and its instruments are
-stale for the beat: risk rejects orders in them.
+stale for the beat: risk rejects orders in them. So does one that the beat was taken without. Fills
+are money: those that were late are booked as soon as they enter, beat by beat.
 """
 
 from collections.abc import Iterable, Sequence
@@ -55,9 +56,12 @@ class RiskProcessor:
         shards = range(shard_count)
         self.producer = f"risk-{partition}"
         self.slots = (
-            *(Slot(TICKS, shard, "ingest-0") for shard in shards),
-            *(Slot(SCORES, shard, f"signals-{shard}") for shard in shards),
-            *(Slot(FILLS, partition, f"execution-{shard}") for shard in shards),
+            *(Slot(TICKS, shard, "ingest-0", shard=shard) for shard in shards),
+            *(Slot(SCORES, shard, f"signals-{shard}", shard=shard) for shard in shards),
+            *(
+                Slot(FILLS, partition, f"execution-{shard}", shard=shard, is_owed=True)
+                for shard in shards
+            ),
         )
 
     def decode(self, slot: Slot, message: Message) -> object:
@@ -103,7 +107,8 @@ class RiskProcessor:
         shards = self._shard_count
         frames = [each for each in inputs.payloads[:shards] if isinstance(each, Frame)]
         scores = [each for each in inputs.payloads[shards : 2 * shards] if _is_scores(each)]
-        batches = [each for each in inputs.payloads[2 * shards :] if isinstance(each, FillBatch)]
+        told = (*inputs.overdue, *inputs.payloads[2 * shards :])
+        batches = [each for each in told if isinstance(each, FillBatch)]
         output = engine.on_beat(
             RiskInputs(
                 frame=_merge_frames(inputs.stamp, frames),
@@ -150,17 +155,15 @@ class RiskProcessor:
 
     def _stale(self, inputs: BeatInputs, engine: RiskEngine) -> Int64Array:
         """Return the instruments of shards of which a message is missing."""
-        missing = sorted(
-            {
-                at % self._shard_count
-                for at, payload in enumerate(inputs.payloads)
-                if payload is None
-            },
-        )
+        missing = {
+            slot.shard
+            for slot, payload in zip(self.slots, inputs.payloads, strict=True)
+            if payload is None
+        }
         universe = engine.universe
         if not missing:
             return universe[:0]
-        return universe[np.isin(shards_of(universe, self._shard_count), missing)]
+        return universe[np.isin(shards_of(universe, self._shard_count), sorted(missing))]
 
     def _messages(self, stamp: BeatStamp, output: RiskOutput) -> list[Message]:
         origin = Origin(stamp.run_id, stamp.beat, self.producer)

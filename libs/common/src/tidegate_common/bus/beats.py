@@ -9,6 +9,9 @@ Rules
   to see rather than guess.
 - A message whose headers name its beat but whose value cannot be used stands for an empty one.
   One whose headers say nothing is put aside. Both become dead letters.
+- Where the journal says that a slot was late for a beat, the beat is taken without it, here and
+  whenever the log is read again. What comes later of it is dropped as a repeat; only what a slot
+  owes (fills) enters with the next beat by which it had come.
 - Runs follow one another. Beat 0 of it in every tick slot begins a run. A run that a tick slot
   cuts off with the next one's beat 0 is abandoned; one that some tick slot never had is passed
   over. What a slot says of a run after it went on to the next one is a repeat.
@@ -17,22 +20,22 @@ Rules
 import base64
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from tidegate_common.bus.base import TopicPartition
 from tidegate_common.bus.headers import origin_of, run_spec_of, stamp_of
 from tidegate_common.bus.journal import JournalFold
+from tidegate_common.bus.lanes import FINISHED_RUNS_MAX, Arrival, Lane, Source
 from tidegate_common.bus.processor import BeatInputs, Processor, Slot
 from tidegate_common.codec import decode_event
 from tidegate_common.engine import EngineState
 from tidegate_common.errors import ContractError, InvariantError
 from tidegate_common.events.message import DeadLetter, Message, Origin
+from tidegate_common.events.risk import LateInput
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import STRIPED_TOPICS, TICKS, stripe_of
 from tidegate_common.frames.frame import BeatStamp
 
-# Enough to tell a repeat of an old run from a new run; ids are short.
-FINISHED_RUNS_MAX = 1_000
 DEAD_LETTER_BYTES_MAX = 64 * 1024
 DEAD_LETTER_REASON_CHARS_MAX = 1_000
 
@@ -44,6 +47,7 @@ class StageSnapshot:
     run_spec : JSON of the current run's settings, "" between runs.
     next_beat : the beat to take next.
     positions : offset by topic and partition from which to read again.
+    owing : topic, partition, producer and next beat of the slots that owe earlier beats.
     """
 
     run_spec: str
@@ -52,47 +56,19 @@ class StageSnapshot:
     positions: dict[TopicPartition, int]
     engine: EngineState
     journal: dict[str, object] | None = None
+    owing: tuple[tuple[str, int, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BeatResult:
-    """What a beat made: messages in the order in which they are wanted."""
+    """What a beat made: messages in the order in which they are wanted.
+
+    late : what it was taken without.
+    """
 
     stamp: BeatStamp
     messages: Sequence[Message]
-
-
-@dataclass(slots=True)
-class _Arrival:
-    """A message that waits for its beat."""
-
-    origin: Origin
-    offset: int
-    payload: object | None
-    stamp: BeatStamp | None
-    run_spec: str
-
-
-@dataclass(slots=True)
-class _Lane:
-    """What has come on one slot, or on one stripe of it.
-
-    first, step : the beats that come here: first, first + step, ...
-    last : run and beat of the newest message. left : runs that came before that one's.
-    """
-
-    slot: Slot
-    place: TopicPartition
-    first: int = 0
-    step: int = 1
-    queue: deque[_Arrival] = field(default_factory=deque)
-    last: tuple[str, int] | None = None
-    left: deque[str] = field(default_factory=lambda: deque(maxlen=FINISHED_RUNS_MAX))
-
-    def due_in(self, run_id: str) -> int:
-        """Return the next beat of a run that is to come here."""
-        last_run, last = self.last or ("", 0)
-        return last + self.step if last_run == run_id else self.first
+    late: tuple[LateInput, ...] = ()
 
 
 class StageCore:
@@ -114,8 +90,8 @@ class StageCore:
         self._processor = processor
         self._journal = journal
         self._stripe_count = stripe_count
-        self._slots = [_lanes_of(slot, stripe_count) for slot in processor.slots]
-        self._lanes = [lane for lanes in self._slots for lane in lanes]
+        self._sources = [Source(slot, stripe_count) for slot in processor.slots]
+        self._lanes = [lane for source in self._sources for lane in source.lanes]
         self._lane_of = {(lane.place, lane.slot.producer): lane for lane in self._lanes}
         self._next_offset = {lane.place: 0 for lane in self._lanes}
         self._spec_text = ""
@@ -157,37 +133,29 @@ class StageCore:
         except ContractError as error:
             self._put_aside(message, str(error))
             payload = None
-        if lane.last and lane.last[0] != origin.run_id:
-            lane.left.append(lane.last[0])
-        lane.last = (origin.run_id, origin.beat)
-        lane.queue.append(_Arrival(origin, message.offset, payload, stamp, run_spec))
+        lane.add(Arrival(origin, message.offset, payload, stamp, run_spec))
 
     def advance(self) -> BeatResult | None:
         """Take the next beat if it is whole; None when something is still to come."""
         self.begin_run_if_due()
-        if self._spec is None or not self._is_whole():
+        if self._spec is None or not self._is_journaled():
             return None
         run_id, beat = self._spec.run_id, self.next_beat
+        late = self._late_sources()
+        if not self._is_whole(late):
+            return None
         requests = self._journal.requests_at(run_id, beat) if self._journal else ()
-        payloads: list[object | None] = []
-        stamp: BeatStamp | None = None
-        for slot, lanes in zip(self._processor.slots, self._slots, strict=True):
-            if beat < slot.lag:
-                payloads.append(None)
-                continue
-            arrival = lanes[(beat - slot.lag) % len(lanes)].queue.popleft()
-            payloads.append(arrival.payload)
-            stamp = stamp or arrival.stamp
-        if stamp is None:
-            message = f"{self._processor.producer} has no slot of topic {TICKS.name}"
-            raise InvariantError(message)
-        messages = self._processor.on_beat(BeatInputs(stamp, tuple(payloads), requests))
+        payloads, overdue, stamp = self._take(late)
+        messages = self._processor.on_beat(
+            BeatInputs(stamp, payloads, requests, tuple(overdue)),
+        )
+        told = self._journal.late_at(run_id, beat) if self._journal else ()
         self.next_beat += 1
         if self._journal:
             self._journal.forget_before(run_id, self.next_beat)
         if stamp.is_last:
             self._close_run(run_id)
-        return BeatResult(stamp, [self._striped(message, beat) for message in messages])
+        return BeatResult(stamp, [self._striped(message, beat) for message in messages], told)
 
     def begin_run_if_due(self) -> None:
         """Begin the next run once its beat 0 is in every tick slot; `advance` does so too."""
@@ -206,7 +174,29 @@ class StageCore:
 
     def needs_journal(self) -> bool:
         """Tell whether only the journal holds the next beat back."""
-        return self._spec is not None and not self._is_journaled() and self._has_all()
+        return self._spec is not None and not self._is_journaled() and self._is_whole({})
+
+    def framed_to(self, limit: int) -> int:
+        """Return the first beat of the run of which a shard's frame has not come, or `limit`."""
+        ticks = [source for source in self._sources if source.slot.topic is TICKS]
+        return min(limit, *(source.come_to(self._run_id, limit) for source in ticks))
+
+    def begun(self) -> BeatStamp | None:
+        """Return the next beat's stamp as soon as one shard's frame has come."""
+        for source in self._sources:
+            head = source.head(self._run_id)
+            if head and head.stamp:
+                return head.stamp
+        return None
+
+    def missing(self) -> dict[Slot, int]:
+        """Return the slots that the next beat waits for, and their first beat that has not come."""
+        return {
+            source.slot: come_to
+            for source in self._sources
+            if (come_to := source.come_to(self._run_id, self._wanted_to(source)))
+            < self._wanted_to(source)
+        }
 
     def backlog(self) -> Mapping[TopicPartition, int]:
         """Return how many messages of each partition wait for their beat."""
@@ -220,11 +210,11 @@ class StageCore:
         idle: set[TopicPartition] = set()
         due: set[TopicPartition] = set()
         if self._spec:
-            for lanes in self._slots:
-                if len(lanes) > 1:
-                    run_id = self._spec.run_id
-                    due.add(min(lanes, key=lambda lane: lane.due_in(run_id)).place)
-                    idle.update(lane.place for lane in lanes)
+            run_id = self._spec.run_id
+            for source in self._sources:
+                if len(source.lanes) > 1:
+                    due.add(min(source.lanes, key=lambda lane: lane.due_in(run_id)).place)
+                    idle.update(lane.place for lane in source.lanes)
         return idle - due
 
     def positions(self) -> dict[TopicPartition, int]:
@@ -249,6 +239,11 @@ class StageCore:
             positions=self.positions(),
             engine=self._processor.snapshot() if self._spec else EngineState(),
             journal=self._journal.snapshot() if self._journal else None,
+            owing=tuple(
+                (source.slot.topic.name, source.slot.partition, source.slot.producer, due)
+                for source in self._sources
+                if (due := source.next_beat) + source.slot.lag < self.next_beat
+            ),
         )
 
     def restore(self, snapshot: StageSnapshot) -> None:
@@ -262,19 +257,24 @@ class StageCore:
             for place, offset in snapshot.positions.items()
             if place in self._next_offset
         }
-        for lane in self._lanes:
-            lane.queue.clear()
-            lane.left.clear()
-            before = snapshot.next_beat - lane.slot.lag - 1
-            # The newest beat of this stripe that is not after the newest taken.
-            before -= (before - lane.first) % lane.step
-            lane.last = (self._spec.run_id, before) if self._spec and before >= 0 else None
+        owing = {(topic, number, name): due for topic, number, name, due in snapshot.owing}
+        for source in self._sources:
+            slot = source.slot
+            place = (slot.topic.name, slot.partition, slot.producer)
+            source.next_beat = owing.get(place, max(snapshot.next_beat - slot.lag, 0))
+            for lane in source.lanes:
+                lane.rewind(self._run_id, source.next_beat - 1)
         if self._spec:
             self._processor.restore(self._spec, snapshot.engine)
         if self._journal and snapshot.journal is not None:
             self._journal.restore(snapshot.journal)
 
-    def _lane(self, message: Message, origin: Origin) -> _Lane:
+    @property
+    def _run_id(self) -> str:
+        """Id of the current run; "" between runs, which no run has."""
+        return self._spec.run_id if self._spec else ""
+
+    def _lane(self, message: Message, origin: Origin) -> Lane:
         place = TopicPartition(message.topic, message.partition)
         lane = self._lane_of.get((place, origin.producer))
         if lane is None:
@@ -283,7 +283,7 @@ class StageCore:
             raise ContractError(reason)
         return lane
 
-    def _is_repeat(self, lane: _Lane, origin: Origin) -> bool:
+    def _is_repeat(self, lane: Lane, origin: Origin) -> bool:
         if origin.run_id in self._finished or origin.run_id in lane.left:
             return True
         due = lane.due_in(origin.run_id)
@@ -305,11 +305,13 @@ class StageCore:
     def _put_aside(self, message: Message, reason: str) -> None:
         self._dead_letters.append(dead_letter(message, self._processor.producer, reason))
 
-    def _cut_off_run(self, ticks: Sequence[deque[_Arrival]]) -> str | None:
+    def _cut_off_run(self, ticks: Sequence[deque[Arrival]]) -> str | None:
         """Return the current run, or a run that is due, when it can never be whole."""
         heads = {queue[0].origin.run_id for queue in ticks if queue}
         if self._spec:
-            return self._spec.run_id if heads - {self._spec.run_id} else None
+            # A beat that is to go without the rest comes before the next run.
+            is_over = heads - {self._spec.run_id} and not self._late_sources()
+            return self._spec.run_id if is_over else None
         if len(heads) > 1:
             for queue in filter(None, ticks):
                 run_id = queue[0].origin.run_id
@@ -320,47 +322,71 @@ class StageCore:
     def _close_run(self, run_id: str) -> None:
         self._finished.append(run_id)
         self._spec, self._spec_text, self.next_beat = None, "", 0
+        for source in self._sources:
+            source.next_beat = 0
         for lane in self._lanes:
             while lane.queue and lane.queue[0].origin.run_id in self._finished:
                 lane.queue.popleft()
         if self._journal:
             self._journal.forget_run(run_id)
 
-    def _is_whole(self) -> bool:
-        return self._is_journaled() and self._has_all()
-
     def _is_journaled(self) -> bool:
         if self._journal is None or self._spec is None:
             return True
         return self._journal.covered_to(self._spec.run_id) > self.next_beat
 
-    def _has_all(self) -> bool:
-        assert self._spec is not None
-        for slot, lanes in zip(self._processor.slots, self._slots, strict=True):
-            wanted = self.next_beat - slot.lag
-            if wanted < 0:
-                continue
-            queue = lanes[wanted % len(lanes)].queue
-            if not queue:
-                return False
-            origin = queue[0].origin
-            if origin.run_id != self._spec.run_id or origin.beat != wanted:
-                return False
-        return True
+    def _late_sources(self) -> dict[Source, int]:
+        """Return the sources that the next beat goes without, with what the journal says of them.
 
+        That is a source's first beat that had not come when the journal was written.
+        """
+        if self._journal is None or not self._is_journaled():
+            return {}
+        late = self._journal.late_at(self._run_id, self.next_beat)
+        if not late:
+            return {}
+        told = {(each.topic, each.shard): each.from_beat for each in late}
+        places = {source: (source.slot.topic.name, source.slot.shard) for source in self._sources}
+        return {source: told[place] for source, place in places.items() if place in told}
 
-def _lanes_of(slot: Slot, stripe_count: int) -> list[_Lane]:
-    """Return the lanes of a slot: one, or one a stripe."""
-    step = stripe_count if slot.topic.is_striped else 1
-    return [
-        _Lane(
-            slot,
-            TopicPartition(slot.topic.name, stripe_of(slot.topic, slot.partition, first, step)),
-            first,
-            step,
+    def _wanted_to(self, source: Source) -> int:
+        """Return the first beat of a source that the next beat does not need."""
+        return max(self.next_beat + 1 - source.slot.lag, 0)
+
+    def _is_whole(self, late: Mapping[Source, int]) -> bool:
+        """Tell whether all has come but what is late; one frame at least, for its stamp."""
+        for source in self._sources:
+            until = late.get(source, self._wanted_to(source))
+            if source.come_to(self._run_id, until) < until:
+                return False
+        return not late or any(
+            source.slot.topic is TICKS and source not in late for source in self._sources
         )
-        for first in range(step)
-    ]
+
+    def _take(
+        self, late: Mapping[Source, int]
+    ) -> tuple[tuple[object | None, ...], list[object], BeatStamp]:
+        """Return the payload of each slot, what slots owed of earlier beats, and the stamp."""
+        payloads: list[object | None] = []
+        owed: list[tuple[int, object | None]] = []
+        stamp: BeatStamp | None = None
+        for source in self._sources:
+            wanted_to = self._wanted_to(source)
+            arrivals = source.take(late.get(source, wanted_to))
+            payload = None
+            if source in late:
+                if not source.slot.is_owed:
+                    source.skip(self._run_id, self._finished)
+            elif arrivals:
+                newest = arrivals.pop()
+                payload, stamp = newest.payload, stamp or newest.stamp
+            payloads.append(payload)
+            owed += [(each.origin.beat, each.payload) for each in arrivals]
+        if stamp is None:
+            message = f"{self._processor.producer} has no slot of topic {TICKS.name}"
+            raise InvariantError(message)
+        owed.sort(key=lambda each: each[0])
+        return tuple(payloads), [each for _, each in owed if each is not None], stamp
 
 
 def _checked_run_spec(message: Message, origin: Origin) -> str:

@@ -1,4 +1,4 @@
-"""The journal's fold: which requests enter at which beat, whoever wrote it down.
+"""The journal's fold: what enters at which beat and what was late, whoever wrote it down.
 
 Everyone who reads a partition of the journal from its start computes the same chain, so an owner
 that reads its own entry back before it acts can never make a second history.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tidegate_common.codec import decode_event, encode_event
 from tidegate_common.engine import JsonDict
 from tidegate_common.events.orders import RequestEnvelope
-from tidegate_common.events.risk import JournalEntry
+from tidegate_common.events.risk import JournalEntry, LateInput
 
 
 @dataclass(slots=True)
@@ -64,6 +64,13 @@ class JournalFold:
         for entry in self._chains[run_id].entries:
             if entry.from_beat == beat:
                 return entry.requests
+        return ()
+
+    def late_at(self, run_id: str, beat: int) -> tuple[LateInput, ...]:
+        """Return what a covered beat is taken without."""
+        for entry in self._chains[run_id].entries:
+            if entry.from_beat == beat:
+                return entry.late
         return ()
 
     def forget_before(self, run_id: str, beat: int) -> None:

@@ -21,12 +21,16 @@ class Slot:
     """One input stream: what one producer says on one partition.
 
     lag : 0 when beat n needs the producer's beat n, 1 when it needs beat n-1 (nothing at beat 0).
+    shard : whose instruments it speaks of, in stages that may go on without a late one.
+    is_owed : whether what comes late enters with a later beat; else it is dropped.
     """
 
     topic: Topic
     partition: int
     producer: str
     lag: int = 0
+    shard: int = 0
+    is_owed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,16 @@ class BeatInputs:
 
     stamp : of the beat, as ingest wrote it.
     payloads : what `decode` returned for each slot, in the order of `slots`; None where the
-        message of the beat could not be used (it stands for an empty one, its shard is stale) and
-        at beat 0 for slots with lag.
+        message of the beat could not be used or was late (it stands for an empty one, its shard is
+        stale) and at beat 0 for slots with lag.
     requests : what the journal says enters at this beat; only risk has any.
+    overdue : payloads of earlier beats that were late and enter now, in the order of their beats.
     """
 
     stamp: BeatStamp
     payloads: tuple[object | None, ...]
     requests: tuple[RequestEnvelope, ...] = ()
+    overdue: tuple[object, ...] = ()
 
 
 class Processor(Protocol):

@@ -27,7 +27,7 @@ from tidegate_common.errors import TransientError
 from tidegate_common.events.message import Message
 from tidegate_common.events.topics import Topic
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 CHUNK_BYTES_MAX = 512 * 1024
 # A thousand times what the engines of a whole market hold; more is a broken manifest.
 SNAPSHOT_BYTES_MAX = 4 * 1024**3
@@ -50,6 +50,7 @@ def encode_snapshot(snapshot: StageSnapshot) -> bytes:
             for place, offset in sorted(snapshot.positions.items())
         ],
         "journal": snapshot.journal,
+        "owing": [list(each) for each in snapshot.owing],
         "values": snapshot.engine.values,
         "arrays": [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()],
     }
@@ -94,6 +95,7 @@ def decode_snapshot(data: bytes) -> StageSnapshot:
         },
         engine=EngineState(header["values"], arrays),
         journal=header["journal"],
+        owing=tuple((topic, n, name, due) for topic, n, name, due in header["owing"]),
     )
 
 

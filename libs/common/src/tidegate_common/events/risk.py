@@ -90,8 +90,22 @@ class DecisionBatch(Struct, frozen=True):
     controls: tuple[ControlOutcome, ...] = ()
 
 
+class LateInput(Struct, frozen=True):
+    """What risk went on without: one topic's word on one shard.
+
+    shard, shard_count : which instruments, whatever the deployment that replays it.
+    from_beat : first beat of it that had not come. Frames and scores of the beat are dropped when
+        they come later; fills of `from_beat` and after enter with a later beat.
+    """
+
+    topic: str
+    shard: int
+    shard_count: int
+    from_beat: int
+
+
 class JournalEntry(Struct, frozen=True):
-    """A span of beats, and the requests that enter at its first beat.
+    """A span of beats, the requests that enter at its first beat, and what that one goes without.
 
     The entries of a run and partition form a chain: an entry counts only if `from_beat` is where
     the run's chain ends so far, and `requests_from_offset` where the partition's does. So the
@@ -102,6 +116,7 @@ class JournalEntry(Struct, frozen=True):
     requests_from_offset, requests_through_offset : the part of the request topic that enters with
         this entry, half open.
     requests : its requests in that order, without those that could not be decoded.
+    late : what had not come within the run's `max_wait_ms`; then the span is one beat.
     """
 
     run_id: RunId
@@ -111,3 +126,4 @@ class JournalEntry(Struct, frozen=True):
     requests_from_offset: int
     requests_through_offset: int
     requests: tuple[RequestEnvelope, ...] = ()
+    late: tuple[LateInput, ...] = ()

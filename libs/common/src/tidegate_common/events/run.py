@@ -213,6 +213,8 @@ class RunSpec:
     warmup_days : trading days at the run's start that feed the indicators but are not traded.
     recommendations_max : instruments at the top, and as many at the bottom, of each strategy.
     programme_trading : thresholds before the rule book's; None for the rule book's.
+    max_wait_ms : risk waits for a late shard at most so long in each beat, then it goes on and
+        journals that; 0 for as long as it takes, as in every replay and backtest.
     """
 
     run_id: RunId
@@ -228,3 +230,4 @@ class RunSpec:
     warmup_days: int = 0
     recommendations_max: int = 10
     programme_trading: ProgrammeTradingSpec | None = None
+    max_wait_ms: int = 0

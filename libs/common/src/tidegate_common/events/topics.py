@@ -113,7 +113,7 @@ JOURNAL = Topic(
     PartitionedBy.RISK_PARTITION,
     "JournalEntry",
     _JSON,
-    "Which requests entered at which beat; a chain of spans, first entry wins.",
+    "Which requests entered at which beat, and what was late; a chain of spans, first entry wins.",
 )
 SIGNALS_SNAPSHOTS = Topic(
     "signals.snapshots.v1",

@@ -62,6 +62,12 @@ class StageMetrics:
             ["stage"],
             registry=self.registry,
         )
+        self.late_inputs = Counter(
+            "tidegate_stage_late_inputs_total",
+            "Inputs of a beat that it was taken without.",
+            ["stage"],
+            registry=self.registry,
+        )
         self.dead_letters = Counter(
             "tidegate_stage_dead_letters_total",
             "Messages that could not be used.",

@@ -7,6 +7,7 @@ What was published after the snapshot is published again, the same bytes; reader
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tidegate_common.bus.base import Bus, Reader, TopicPartition
@@ -39,14 +40,15 @@ class StageHooks:
     """What a stage does besides its beats; all are called on the event loop.
 
     side_inputs : partitions that are no slots, with where to start and who takes their messages.
-    before_beat : called when a beat may be due, e.g. to write the journal.
+    before_beat : called when a beat may be due, e.g. to write the journal; returns the seconds
+        after which to call it again though no message came, None for not before one comes.
     after_beat : called with what a beat made.
     after_snapshot : called with a snapshot, packed, that the topic has, and the beat it is after.
     """
 
     side_inputs: Mapping[TopicPartition, Callable[[Message], None]] = field(default_factory=dict)
     side_positions: Callable[[], Mapping[TopicPartition, int]] = dict
-    before_beat: Callable[[], Awaitable[None]] | None = None
+    before_beat: Callable[[], Awaitable[float | None]] | None = None
     after_beat: Callable[[BeatResult], None] | None = None
     after_snapshot: Callable[[BeatStamp, bytes], None] | None = None
 
@@ -178,19 +180,24 @@ class StageRunner:
         while not stopping.is_set():
             # Before the hook: the journal's first entry must not wait for the next message.
             self._core.begin_run_if_due()
-            if self._hooks.before_beat:
-                await self._hooks.before_beat()
+            seconds = await self._hooks.before_beat() if self._hooks.before_beat else None
             started = self._clock.monotonic_seconds()
             result = self._core.advance()
             if result is None:
                 await self._report_dead_letters()
-                await self._wakeup.wait()
-                self._wakeup.clear()
+                await self._wait(seconds)
                 continue
             self._metrics.beat_seconds.labels(self._stage).observe(
                 self._clock.monotonic_seconds() - started,
             )
             await self._publish(result)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait for a message, no longer than so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wakeup.wait()
+        self._wakeup.clear()
 
     async def _publish(self, result: BeatResult) -> None:
         if self._answered_at > self._posted_at > 0:
@@ -203,6 +210,7 @@ class StageRunner:
         self._metrics.repeats.labels(self._stage).inc(self._core.repeat_count - self._repeats_told)
         self._repeats_told = self._core.repeat_count
         self._metrics.beat_number.labels(self._stage).set(result.stamp.beat)
+        self._tell_late(result)
         if self._hooks.after_beat:
             self._hooks.after_beat(result)
         await self._report_dead_letters()
@@ -212,6 +220,15 @@ class StageRunner:
             await self._save_snapshot(result.stamp)
         # Readers share the loop: let them run even when beats are plenty.
         await asyncio.sleep(0)
+
+    def _tell_late(self, result: BeatResult) -> None:
+        if result.late:
+            self._metrics.late_inputs.labels(self._stage).inc(len(result.late))
+            self._log.warning(
+                "beat_taken_without",
+                beat=result.stamp.beat,
+                late=[f"{each.topic}/{each.shard}" for each in result.late],
+            )
 
     async def _settle(self, allowed: int) -> None:
         """Wait until at most so many beats are not kept yet."""

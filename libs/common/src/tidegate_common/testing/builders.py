@@ -12,7 +12,7 @@ from tidegate_common.domain.enums import BeatKind, OrderType, Phase, Side
 from tidegate_common.domain.ids import AccountId, RequestId, RunId
 from tidegate_common.events.message import Message, Origin
 from tidegate_common.events.orders import OrderRequest, RequestEnvelope
-from tidegate_common.events.risk import JournalEntry
+from tidegate_common.events.risk import JournalEntry, LateInput
 from tidegate_common.events.run import AccountSpec, RunSpec, StrategySpec
 from tidegate_common.events.topics import Topic
 from tidegate_common.frames.bars import BarBatch
@@ -225,6 +225,7 @@ def make_journal_entry(
     run_id: str = RUN_ID,
     requests_from: int = 0,
     requests: Sequence[RequestEnvelope] = (),
+    late: Sequence[LateInput] = (),
 ) -> JournalEntry:
     """Return an entry of one beat unless told; its requests stand one after another."""
     return JournalEntry(
@@ -235,6 +236,7 @@ def make_journal_entry(
         requests_from_offset=requests_from,
         requests_through_offset=requests_from + len(requests),
         requests=tuple(requests),
+        late=tuple(late),
     )
 
 

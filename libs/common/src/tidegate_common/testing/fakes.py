@@ -27,13 +27,17 @@ class ToyProcessor:
     The hash goes to two partitions of `output`.
 
     Two shards of ticks, one of scores, and orders of two producers on one partition with lag 1.
+
+    Parameters
+    ----------
+    slots : other inputs instead.
     """
 
     producer = "toy-0"
 
-    def __init__(self, output: Topic = DECISIONS) -> None:
+    def __init__(self, output: Topic = DECISIONS, slots: tuple[Slot, ...] = ()) -> None:
         self._output = output
-        self.slots: tuple[Slot, ...] = (
+        self.slots = slots or (
             Slot(TICKS, 0, FEED),
             Slot(TICKS, 1, FEED),
             Slot(SCORES, 0, "signals-0"),
@@ -66,7 +70,7 @@ class ToyProcessor:
             f"frame {part.stamp} {part.shard}" if isinstance(part, Frame) else part
             for part in inputs.payloads
         ]
-        text = repr((inputs.stamp, seen, inputs.requests))
+        text = repr((inputs.stamp, seen, inputs.requests, inputs.overdue))
         self._digest = hashlib.sha256(self._digest + text.encode()).digest()
         origin = Origin(inputs.stamp.run_id, inputs.stamp.beat, self.producer)
         value = f"{self._beat_count} {self._digest.hex()}".encode()

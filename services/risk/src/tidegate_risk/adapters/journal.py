@@ -1,8 +1,11 @@
 """Writes risk's journal and reads it back, ahead of the beats.
 
-An entry covers a span of beats: one where beats are slow, so that a request enters at the next
-beat; more where they are fast, so that the round trip to the log costs nothing. Until an entry is
-read back it does not count, and if another process wrote first, that one's entry counts.
+An entry covers a span of beats whose frames have come: one where beats are slow, so that a request
+enters at the next beat; more where they are fast, so that the round trip to the log costs nothing.
+Until an entry is read back it does not count, and if another process wrote first, that one's entry
+counts. In a run with `max_wait_ms` every beat has an entry of its own, which says what was late.
+
+A request that comes after a run's last frame is not covered by that run: it enters the next one.
 """
 
 from collections import deque
@@ -20,8 +23,9 @@ from tidegate_common.domain.ids import RunId
 from tidegate_common.errors import ContractError
 from tidegate_common.events.message import DeadLetter, Message
 from tidegate_common.events.orders import ControlRequest, RequestEnvelope
-from tidegate_common.events.risk import JournalEntry
+from tidegate_common.events.risk import JournalEntry, LateInput
 from tidegate_common.events.topics import JOURNAL, REQUESTS
+from tidegate_risk.adapters.patience import Patience, late_inputs
 
 # A span covers about so much time, which is how late a request may enter at full speed.
 SPAN_SECONDS = 0.2
@@ -56,7 +60,8 @@ class JournalKeeper:
         self._partition_count = partition_count
         self._clock = clock
         self._pending: deque[tuple[int, RequestEnvelope | None]] = deque()
-        self._written: tuple[str, int, int] | None = None
+        self._patience = Patience(clock)
+        self._written: tuple[RunId, int, int] | None = None
         self._dead_letters: list[DeadLetter] = []
         self._span = 1
         self._beats_since_write = 0
@@ -116,22 +121,50 @@ class JournalKeeper:
         """Note that a beat was taken, to know how fast they come."""
         self._beats_since_write += 1
 
-    async def write_if_due(self, core: StageCore) -> None:
-        """Write the next entry when the beats come close to the end of what is covered."""
+    async def write_if_due(self, core: StageCore) -> float | None:
+        """Write the next entry when the beats come close to the end of what is covered.
+
+        Returns
+        -------
+        Seconds after which it may be due though no message comes; None where only a message helps.
+        """
         if core.run is None:
-            return
+            return None
         run_id = core.run.run_id
         covered_to = self._fold.covered_to(run_id)
         # Where both chains end: an entry that lost to another one moves either, and is due again.
         ends = (run_id, covered_to, self._fold.requests_through_offset)
         if self._written == ends:
-            return
-        ahead = covered_to - core.next_beat
-        is_due = core.needs_journal() if self._span == 1 else ahead <= self._span // 2
+            return None
+        if core.run.max_wait_ms:
+            return await self._write_beat_if_due(core, core.run.max_wait_ms, ends)
+        if self._span == 1:
+            is_due = core.needs_journal()
+        else:
+            is_close = covered_to - core.next_beat <= self._span // 2
+            is_due = is_close and core.framed_to(covered_to + 1) > covered_to
         if is_due:
-            self._written = ends
             self._measure()
-            await self._write(run_id, covered_to, self._span)
+            # Never ahead of the frames: a request would wait for beats that may be slow to come,
+            # or never do.
+            await self._write(ends, core.framed_to(covered_to + self._span))
+        return None
+
+    async def _write_beat_if_due(
+        self, core: StageCore, max_wait_ms: int, ends: tuple[RunId, int, int]
+    ) -> float | None:
+        """Write the entry of the next beat once it is whole or was waited for long enough."""
+        stamp = core.begun()
+        if stamp is None or self._fold.covered_to(ends[0]) > core.next_beat:
+            return None
+        seconds_left = self._patience.seconds_left(stamp, max_wait_ms)
+        is_whole = not core.missing()
+        if seconds_left and not is_whole:
+            return seconds_left
+        late = late_inputs(core)
+        if late or is_whole:
+            await self._write(ends, core.next_beat + 1, late)
+        return None
 
     def _measure(self) -> None:
         """Set the span by how fast beats came since the last entry.
@@ -147,17 +180,21 @@ class JournalKeeper:
         self._beats_since_write = 0
         self._written_at = now
 
-    async def _write(self, run_id: RunId, from_beat: int, span: int) -> None:
-        start = self._fold.requests_through_offset
+    async def _write(
+        self, ends: tuple[RunId, int, int], to_beat: int, late: tuple[LateInput, ...] = ()
+    ) -> None:
+        self._written = ends
+        run_id, from_beat, start = ends
         taken = list(islice(self._pending, ENTRY_REQUESTS_MAX))
         entry = JournalEntry(
             run_id=run_id,
             risk_partition=self._partition,
             from_beat=from_beat,
-            to_beat=from_beat + span,
+            to_beat=to_beat,
             requests_from_offset=start,
             requests_through_offset=taken[-1][0] + 1 if taken else start,
             requests=tuple(request for _, request in taken if request is not None),
+            late=late,
         )
         message = Message(JOURNAL.name, self._partition, encode_event(entry))
         # An entry that is lost would hold the beats back for ever, so its failure must show.

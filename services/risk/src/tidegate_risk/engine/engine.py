@@ -61,6 +61,7 @@ class RiskInputs:
     """What risk has of a beat.
 
     frame : the whole market, as far as it was usable.
+    updates, fills : of this beat and of earlier ones that were late; booked by their `beat`.
     stale : (n,) int64, instruments whose shard said nothing usable.
     """
 
@@ -212,11 +213,16 @@ class RiskEngine:
                 )
 
     def _book(self, inputs: RiskInputs) -> None:
-        # Fills first: an order's last update releases what its fills have left.
-        for fill in inputs.fills:
-            self._owner(fill.account_id).book_fill(fill)
-        for update in inputs.updates:
-            self._owner(update.account_id).take_update(update)
+        # Beat by beat, because an update says what the order had filled by then.
+        beats = {fill.beat for fill in inputs.fills} | {each.beat for each in inputs.updates}
+        for beat in sorted(beats):
+            # Fills first: an order's last update releases what its fills have left.
+            for fill in inputs.fills:
+                if fill.beat == beat:
+                    self._owner(fill.account_id).book_fill(fill)
+            for update in inputs.updates:
+                if update.beat == beat:
+                    self._owner(update.account_id).take_update(update)
 
     def _owner(self, account_id: AccountId) -> Account:
         account = self._accounts.get(account_id)
