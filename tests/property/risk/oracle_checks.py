@@ -281,6 +281,22 @@ def ask_position(case: Case) -> Verdict | None:
     )
 
 
+def ask_volume(case: Case) -> Verdict | None:
+    """Layer 2 as well: refuse too large a part of an average day's volume, where that is asked."""
+    limit_bps, average = case.account.limits.adv_bps_max, case.listing.average_volume
+    if limit_bps == 0:
+        return None
+    if average is None:
+        return Verdict(Layer.POSITION_SIZE, Reason.UNKNOWN_ADV)
+    is_open = (order.left for order in case.account.open_in(case.wish.instrument, Side.BUY))
+    return _share_verdict(
+        (Layer.POSITION_SIZE, Reason.ADV_LIMIT),
+        Decimal(case.wish.quantity + sum(is_open)),
+        Decimal(average),
+        limit_bps,
+    )
+
+
 def ask_loss(case: Case) -> Verdict | None:
     """Layer 3: refuse after too large a loss of the day."""
     account = case.account
@@ -347,6 +363,7 @@ QUESTIONS: dict[Side, tuple[Question, ...]] = {
         ask_command,
         ask_hours,
         ask_position,
+        ask_volume,
         ask_loss,
         ask_drawdown,
         ask_sector,

@@ -30,6 +30,7 @@ class Instrument:
 
     last : the day's last price, or else what the day began with. mark outlives the day.
     phase : what its own feed says. heard : beat of the last word on it.
+    volumes : shares traded, by day whose close was told.
     """
 
     number: int
@@ -48,6 +49,13 @@ class Instrument:
     sector: str = ""
     phase: Phase = Phase.CLOSED
     heard: int = 0
+    volumes: list[int] = field(default_factory=list)
+
+    @property
+    def average_volume(self) -> int | None:
+        """Shares of an average day of the last twenty, None before the first."""
+        days = self.volumes[-20:]
+        return sum(days) // len(days) if days else None
 
     @property
     def exchange(self) -> Exchange:
@@ -176,9 +184,13 @@ class OracleMarket:
                 each.hear(self.stamp.beat, price(last))
 
     def _hear_bars(self, rows: BarRows) -> None:
-        for number, close in zip(rows.instrument.tolist(), rows.close_e4.tolist(), strict=True):
-            if number in self.instruments:
-                self.instruments[number].hear(self.stamp.beat, price(close))
+        columns = rows.instrument, rows.close_e4, rows.volume_shares
+        for number, close, volume in zip(*(column.tolist() for column in columns), strict=True):
+            each = self.instruments.get(number)
+            if each is not None:
+                each.hear(self.stamp.beat, price(close))
+                if self.is_after_close:
+                    each.volumes.append(volume)
 
     def _expect_limits(self, each: Instrument) -> None:
         """Expect an ordinary day after this one."""

@@ -85,6 +85,7 @@ class Asker:
             sector_bps_max=dice.choice((500, 1_000, 4_000, 10_000)),
             leverage_bps_max=dice.choice((1_000, 2_500, 5_000, 8_000, 20_000)),
             stale_beats_max=dice.choice((0, 1, 3, 100)),
+            adv_bps_max=dice.choice((0, 0, 50, 1_000)),
         )
         if dice.random() < 0.1:
             return replace(limits, sector_bps_max=dice.choice((-1, 100_001)))
@@ -186,6 +187,11 @@ class Asker:
             return paid, dice.choice((lot.most, lot.most_at_market)) + dice.choice((0, lot.step))
         if listing.is_st and dice.random() < 0.5:
             return paid, self._st_quantity(account, listing) + dice.choice((0, 0, lot.step))
+        average = listing.average_volume
+        if average and account.limits.adv_bps_max and dice.random() < 0.3:
+            most = average * account.limits.adv_bps_max // 10_000
+            is_open = (order.left for order in account.open_in(listing.number, Side.BUY))
+            return paid, most - sum(is_open) - lot.odd_part(most) + dice.choice((0, 0, lot.step))
         room = dice.choice(self._rooms(account, listing))()
         if dice.random() < 0.5:
             # To the fen, or just one beyond.

@@ -244,7 +244,9 @@ class World:
             self.silent = [number for number in self.shares if shard_of(number, 4) == 0]
         speaking = [each for each in self.shares.values() if self._speaks(each)]
         if stamp.kind is not BeatKind.TICK:
-            return bar_rows({share.number: share.last for share in speaking})
+            rows = bar_rows({share.number: share.last for share in speaking})
+            volumes = [self.dice.randrange(2_000) * 1_000 for _ in speaking]
+            return replace(rows, volume_shares=np.array(volumes, np.int64))
         return quote_rows(
             [share.quote(self.dice, self._phase(share, stamp, second)) for share in speaking],
         )

@@ -2,22 +2,22 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.risk.scenario import score_batch
+from tests.unit.risk.scenario import rule_row, score_batch
 
 from tidegate_common.domain.enums import BeatKind, Board, ConstructionMethod, Side
 from tidegate_common.domain.ids import RunId
 from tidegate_common.events.run import ConstructionSpec
 from tidegate_common.frames.frame import BeatStamp
 from tidegate_common.market.lots import is_valid_sell
-from tidegate_risk.engine.rebalance import largest_sell_shares
+from tidegate_risk.engine.sizing import largest_sell_shares
 from tidegate_risk.engine.sleeves import Sleeves
-from tidegate_risk.engine.state import Listing
 from tidegate_risk.engine.targets import capital_fen, read_lists, targets_of
 
 DATE = 20240603
 STAMP = BeatStamp(RunId("run"), 1, BeatKind.TICK, DATE, 0)
 INSTRUMENTS = st.integers(1600000, 1600012)
 SCORES = st.dictionaries(INSTRUMENTS, st.integers(-1_000_000, 1_000_000), min_size=1)
+RULES = {board: rule_row(board, DATE) for board in (Board.MAIN, Board.STAR, Board.BSE)}
 HELD = st.dictionaries(INSTRUMENTS, st.integers(1, 10**10), max_size=5)
 FILLS = st.lists(
     st.tuples(st.sampled_from(["", "first", "second"]), st.integers(-5, 5).filter(bool)),
@@ -60,7 +60,7 @@ def test_targets_and_what_is_left_alone_fit_the_capital(
 @given(
     wanted_shares=st.integers(-10, 700),
     sellable_shares=st.integers(0, 700),
-    board=st.sampled_from([Board.MAIN, Board.STAR, Board.BSE]),
+    board=st.sampled_from(list(RULES)),
 )
 def test_largest_sell_is_the_largest_that_the_board_takes(
     wanted_shares: int,
@@ -79,12 +79,7 @@ def test_largest_sell_is_the_largest_that_the_board_takes(
         )
     ]
 
-    found = largest_sell_shares(
-        Listing(1600000, board=board),
-        wanted_shares=wanted_shares,
-        sellable_shares=sellable_shares,
-        trade_date=DATE,
-    )
+    found = largest_sell_shares(wanted_shares, sellable_shares, RULES[board])
 
     assert found == max(valid, default=0)
 

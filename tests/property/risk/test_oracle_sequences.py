@@ -179,6 +179,11 @@ class RiskMachine(RuleBasedStateMachine):
         sector = account.in_sector(market.find(instrument).sector, market)
         assert account.state is AccountState.ACTIVE
         assert values[instrument] * 10_000 <= limits.position_bps_max * nav
+        if limits.adv_bps_max:
+            wanted = sum(order.left for order in account.open_in(instrument, Side.BUY))
+            average = market.find(instrument).average_volume
+            assert average is not None
+            assert wanted * 10_000 <= limits.adv_bps_max * average
         assert sector * 10_000 <= limits.sector_bps_max * nav
         assert sum(values.values(), NOTHING) * 10_000 <= limits.leverage_bps_max * nav
         lost, fallen = account.opening_nav - nav, account.high_water - nav

@@ -109,7 +109,7 @@ def test_snapshot_of_another_format_version_is_refused(monkeypatch: pytest.Monke
     data = encode_snapshot(make_snapshot(1))
     monkeypatch.undo()
 
-    with pytest.raises(ValueError, match="format_version must be 5, was 6"):
+    with pytest.raises(ValueError, match="format_version must be 6, was 7"):
         decode_snapshot(data)
 
 

@@ -20,6 +20,9 @@ from tidegate_common.domain.enums import (
     Unit,
 )
 
+# A tenth of an average day.
+THIN = replace(LOOSE, adv_bps_max=1_000)
+
 BOUNDARIES = (
     Boundary(Reason.UNKNOWN_INSTRUMENT, Scene(), Scene(request={"instrument": BANK + 1})),
     Boundary(
@@ -104,6 +107,29 @@ BOUNDARIES = (
         Scene(request={"price_e4": 35_900}),
         observed=35_900,
         limit=36_000,
+        unit=Unit.PRICE_E4,
+    ),
+    Boundary(
+        Reason.OUTSIDE_PRICE_LIMIT,
+        Scene(request={"order_type": OrderType.MARKET, "price_e4": 0}),
+        Scene(
+            request={"order_type": OrderType.MARKET, "price_e4": 0},
+            reference=Reference(limit_up_e4=10**12 + 100),
+        ),
+        observed=10**12 + 100,
+        limit=10**12,
+        unit=Unit.PRICE_E4,
+    ),
+    Boundary(
+        # A hundred million CNY a share: beyond it the kernels' numbers have no room.
+        Reason.OUTSIDE_PRICE_LIMIT,
+        Scene(request={"price_e4": 36_000}, reference=Reference(limit_state=LimitState.UNLIMITED)),
+        Scene(
+            request={"price_e4": 10**12 + 100},
+            reference=Reference(limit_state=LimitState.UNLIMITED),
+        ),
+        observed=10**12 + 100,
+        limit=10**12,
         unit=Unit.PRICE_E4,
     ),
     Boundary(
@@ -192,6 +218,54 @@ BOUNDARIES = (
         layer=Layer.POSITION_SIZE,
         observed=8_000,
         limit=7_999,
+        unit=Unit.BPS,
+    ),
+    Boundary(
+        Reason.UNKNOWN_ADV,
+        Scene(limits=THIN, volumes_shares=(10_000,)),
+        Scene(limits=THIN),
+        layer=Layer.POSITION_SIZE,
+    ),
+    Boundary(
+        Reason.ADV_LIMIT,
+        # 1,000 of 10,000 shares, and of 9,999.
+        Scene({"quantity_shares": 1_000}, limits=THIN, cash_fen=10**8, volumes_shares=(10_000,)),
+        Scene({"quantity_shares": 1_000}, limits=THIN, cash_fen=10**8, volumes_shares=(9_999,)),
+        layer=Layer.POSITION_SIZE,
+        observed=1_001,
+        limit=1_000,
+        unit=Unit.BPS,
+    ),
+    Boundary(
+        Reason.ADV_LIMIT,
+        # Half of it in an open buy; an average of 9,999.5 shares counts as 9,999.
+        Scene(
+            {"quantity_shares": 500},
+            before=({"quantity_shares": 500},),
+            limits=THIN,
+            cash_fen=10**8,
+            volumes_shares=(9_999, 10_001),
+        ),
+        Scene(
+            {"quantity_shares": 500},
+            before=({"quantity_shares": 500},),
+            limits=THIN,
+            cash_fen=10**8,
+            volumes_shares=(9_999, 10_000),
+        ),
+        layer=Layer.POSITION_SIZE,
+        observed=1_001,
+        limit=1_000,
+        unit=Unit.BPS,
+    ),
+    Boundary(
+        Reason.ADV_LIMIT,
+        # One day without trades, of two and of one.
+        Scene(limits=THIN, volumes_shares=(2_000, 0)),
+        Scene(limits=THIN, volumes_shares=(0,)),
+        layer=Layer.POSITION_SIZE,
+        observed=0,
+        limit=1_000,
         unit=Unit.BPS,
     ),
     Boundary(

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from tidegate_common.domain.enums import (
     BeatKind,
+    Board,
     ControlCommand,
     LimitState,
     Liquidity,
@@ -24,7 +25,7 @@ from tidegate_common.domain.enums import (
     TimeInForce,
 )
 from tidegate_common.domain.ids import AccountId, OrderId, RequestId, RunId, fill_id
-from tidegate_common.domain.units import notional_fen
+from tidegate_common.domain.units import Int64Array, notional_fen
 from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.events.orders import (
     CancelRequest,
@@ -52,8 +53,10 @@ from tidegate_common.frames.frame import (
 )
 from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows, unknown_figures
 from tidegate_common.market.board import board_of
+from tidegate_common.market.fees import FeeSchedule
 from tidegate_common.market.sessions import shanghai_ns
 from tidegate_risk.engine.engine import RiskEngine, RiskInputs, RiskOutput
+from tidegate_risk.engine.rules import RuleTable, segments_of
 
 BANK = 1600000
 LIQUOR = 1600519
@@ -137,12 +140,12 @@ def quote_rows(quotes: Sequence[Quote]) -> QuoteRows:
     )
 
 
-def bar_rows(closes: Mapping[int, int]) -> BarRows:
+def bar_rows(closes: Mapping[int, int], volume_shares: int = 0) -> BarRows:
     """Return the rows of a BAR or CLOSE beat, from close by instrument."""
     instrument = np.array(sorted(closes), np.int64)
     close = np.array([closes[number] for number in sorted(closes)], np.int64)
-    zeros = np.zeros(len(closes), np.int64)
-    return BarRows(instrument, close, close, close, close, zeros, zeros)
+    volume = np.full(len(closes), volume_shares, np.int64)
+    return BarRows(instrument, close, close, close, close, volume, np.zeros_like(volume))
 
 
 def score_batch(
@@ -310,9 +313,16 @@ class Stage:
         """Play bars of a period."""
         return self._play(BeatKind.BAR, bar_rows(closes), TEN_O_CLOCK, inputs)
 
-    def close(self, closes: Mapping[int, int] | None = None, **inputs: object) -> RiskOutput:
+    def close(
+        self,
+        closes: Mapping[int, int] | None = None,
+        *,
+        volume_shares: int = 0,
+        **inputs: object,
+    ) -> RiskOutput:
         """End a day."""
-        output = self._play(BeatKind.CLOSE, bar_rows(closes or {}), 54_000, inputs)
+        rows = bar_rows(closes or {}, volume_shares)
+        output = self._play(BeatKind.CLOSE, rows, 54_000, inputs)
         self.day += 1
         return output
 
@@ -358,6 +368,16 @@ class Stage:
         # By name.
         inputs_ = RiskInputs(frame, scores, stale=stale, **options)  # type: ignore[arg-type]
         return self.engine.on_beat(inputs_)
+
+
+def rule_row(board: Board, trade_date: int) -> Int64Array:
+    """Return the numbers that the kernels judge a board of Shenzhen by."""
+    rules = RuleTable(FeeSchedule(CommissionSpec().contract()))
+    segment = segments_of(np.array([2_000_000]), np.array([board], np.uint8))[0]
+    rules.begin_day(trade_date)
+    rules.set_session(segment, Phase.CONTINUOUS, is_caged=True)
+    row: Int64Array = rules.table[segment]
+    return row
 
 
 def filled(order: SubmitOrder) -> OrderUpdate:

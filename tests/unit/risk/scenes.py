@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 from tests.unit.risk.scenario import (
     APPLIANCE,
+    BANK,
     LOOSE,
+    PRICE_E4,
     Quote,
     Reference,
     Stage,
@@ -37,6 +39,7 @@ class Scene:
 
     held_shares : bought at 4.00 the day before, in an account of `cash_fen`.
     before : requests of the same beat that pass, ahead of it.
+    volumes_shares : what the market traded in the first instrument on the days before.
     idle_beats : ticks without news before the request.
     """
 
@@ -52,6 +55,7 @@ class Scene:
     seconds: int = 36_000
     stale: tuple[int, ...] = ()
     thresholds: ProgrammeTradingSpec | None = None
+    volumes_shares: tuple[int, ...] = ()
 
     def decide(self) -> Decision:
         """Return what risk decides."""
@@ -63,6 +67,9 @@ class Scene:
         )
         if self.held_shares:
             stage.hold(self.held_shares, Reference(), SECOND)
+        for volume_shares in self.volumes_shares:
+            stage.open(Reference(), SECOND)
+            stage.close({BANK: PRICE_E4}, volume_shares=volume_shares)
         stage.open(self.reference, SECOND)
         stage.tick(self.quote, Quote(APPLIANCE))
         for _ in range(self.idle_beats):

@@ -401,3 +401,21 @@ def test_own_thresholds_come_before_the_rule_books_on_their_days() -> None:
 
     assert first == [Reason.NONE, Reason.ORDER_RATE_LIMIT]
     assert second == [Reason.NONE, Reason.NONE]
+
+
+def test_cancel_between_two_orders_of_a_beat_counts_for_the_second() -> None:
+    """What the account is judged by is read once a beat, and must not stand still."""
+    few = ProgrammeTradingSpec(100, 4, 20240601, 20240630, "none, a test")
+    stage = Stage(thresholds=few)
+    stage.open()
+    order = stage.ask(Quote()).submits[0]
+    requests = (
+        order_request(request_id=RequestId("second")),
+        cancel_request(order.order_id),
+        order_request(request_id=RequestId("third")),
+    )
+
+    output = stage.tick(requests=requests)
+
+    assert _reasons(output) == [Reason.NONE, Reason.DAILY_ORDER_LIMIT]
+    assert (output.decisions[1].observed, output.decisions[1].limit) == (4, 3)

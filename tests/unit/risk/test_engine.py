@@ -321,12 +321,12 @@ def test_snapshot_is_not_changed_by_later_beats() -> None:
     stage = Stage()
     stage.open()
     state = stage.engine.snapshot()
-    marks = state.arrays["mark_e4"].copy()
+    marks = state.arrays["table"].copy()
     values = json.dumps(state.values)
 
     stage.tick(Quote(last_e4=41_000), scores=BUY)
 
-    assert np.array_equal(state.arrays["mark_e4"], marks)
+    assert np.array_equal(state.arrays["table"], marks)
     assert json.dumps(state.values) == values
 
 

@@ -1,5 +1,6 @@
 """What risk makes of the phases that only the session table tells, and of boards."""
 
+import numpy as np
 import pytest
 from tests.unit.risk.scenario import BANK, LIQUOR, STAR, Quote, Reference, Stage
 
@@ -86,4 +87,4 @@ def test_session_of_an_unknown_board_is_closed() -> None:
     stage.open(Reference(unknown))
     stage.tick(Quote(unknown))
 
-    assert stage.engine._market.listing(unknown).session is Phase.CLOSED
+    assert not stage.engine._market.has_continuous_trading(np.array([unknown]))

@@ -29,7 +29,7 @@ from tidegate_common.domain.enums import (
 )
 from tidegate_common.domain.ids import AccountId
 from tidegate_common.events.run import RiskLimits
-from tidegate_risk.engine.case import exceeds_bps, ratio_bps_up
+from tidegate_risk.engine.ratios import exceeds_bps, ratio_bps_up
 
 ALL_BOUNDARIES = (*BOUNDARIES, *CONDUCT_BOUNDARIES)
 # Reasons that take more than one request; each has a test below. Those of commands alone have

@@ -8,20 +8,19 @@ from tests.unit.risk.scenario import (
     APPLIANCE,
     BANK,
     LIQUOR,
-    PRICE_E4,
     Quote,
     Reference,
     Stage,
     fill_of,
     filled,
+    rule_row,
 )
 
 from tidegate_common.domain.enums import Board, ConstructionMethod, Outcome, Reason, Side, Unit
 from tidegate_common.domain.ids import AccountId
 from tidegate_common.events.run import ConstructionSpec
 from tidegate_risk.engine.engine import RiskOutput
-from tidegate_risk.engine.rebalance import largest_sell_shares
-from tidegate_risk.engine.state import Listing
+from tidegate_risk.engine.sizing import largest_sell_shares
 from tidegate_risk.engine.targets import StrategyList, Targets, fractions_bps, targets_of
 
 ALL = (Reference(BANK), Reference(LIQUOR), Reference(APPLIANCE))
@@ -335,14 +334,9 @@ def test_largest_sell_is_whole_lots_with_all_that_is_odd_or_without(
     expected: int,
 ) -> None:
     """The exchange takes an odd part only as a whole."""
-    listing = Listing(BANK, board=board, mark_e4=PRICE_E4)
+    rule = rule_row(board, 20240603)
 
-    shares = largest_sell_shares(
-        listing,
-        wanted_shares=wanted_shares,
-        sellable_shares=sellable_shares,
-        trade_date=20240603,
-    )
+    shares = largest_sell_shares(wanted_shares, sellable_shares, rule)
 
     assert shares == expected
 

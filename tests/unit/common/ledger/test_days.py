@@ -310,6 +310,10 @@ def _make_an_empty_lot(ledger: Ledger) -> None:
     ledger._books.positions[BANK].lots.append(Lot(MONDAY, MONDAY, 0, 0))
 
 
+def _miscount(ledger: Ledger) -> None:
+    ledger._books.positions[BANK].unlocked_shares += 1
+
+
 def _freeze_too_much_for_today(ledger: Ledger) -> None:
     ledger._books.reservations._shares[LIQUOR] = FrozenShares(101, 0)
 
@@ -330,6 +334,7 @@ def _freeze_too_much_for_tomorrow(ledger: Ledger) -> None:
         (_lose_value, "gross must be the sum of the values"),
         (_lose_a_share, "registered shares and the day's change must be the holding, were"),
         (_make_an_empty_lot, "lots must have shares and no negative cost"),
+        (_miscount, "the lots must be counted as"),
         (_freeze_too_much_for_today, "today's sells must freeze at most 100 shares"),
         (_freeze_too_much_for_tomorrow, "; sells must freeze at most 100|: sells must freeze"),
     ],

@@ -406,3 +406,61 @@ def test_ledger_that_is_new_holds_its_cash_alone() -> None:
     assert (ledger.account_id, ledger.trade_date) == ("alpha", MONDAY)
     assert (ledger.initial_fen, ledger.cash_fen, ledger.opening_nav_fen) == (CASH_FEN,) * 3
     assert (ledger.order_ids, ledger.fees) == ((), NO_FEES)
+
+
+def test_freeze_of_many_counts_what_those_before_hold_back() -> None:
+    """A batch is checked as its orders would be, one after the other."""
+    ledger = holder(200)
+    many = [
+        Reservation(ORDER, BANK, Side.SELL, 100, 5),
+        Reservation(OTHER, LIQUOR, Side.BUY, 100, ledger.available_fen - 5),
+    ]
+
+    ledger.freeze_many(many)
+
+    ledger.check()
+    assert (ledger.order_ids, ledger.available_fen) == ((ORDER, OTHER), 0)
+    assert (ledger.sellable_shares(BANK), list(ledger.frozen_instruments)) == (100, [BANK])
+
+
+@pytest.mark.parametrize(
+    ("last", "match"),
+    [
+        (Reservation(ORDER, LIQUOR, Side.BUY, 100, 0), "order_id must be new"),
+        (Reservation(OTHER, LIQUOR, Side.BUY, 0, 0), "quantity_shares must be > 0"),
+        (Reservation(OTHER, LIQUOR, Side.BUY, 100, -1), "cash_fen >= 0"),
+        (Reservation(OTHER, BANK, Side.SELL, 200, 0), "at most the 100 sellable shares"),
+        (Reservation(OTHER, LIQUOR, Side.BUY, 100, 10**12), "cash must be at most"),
+    ],
+)
+def test_freeze_of_many_is_of_all_or_of_none(last: Reservation, match: str) -> None:
+    """An operation that fails half-way has changed nothing."""
+    ledger = holder(200)
+    before = ledger.dump()
+
+    with pytest.raises(LedgerError, match=match):
+        ledger.freeze_many([Reservation(ORDER, BANK, Side.SELL, 100, 5), last])
+
+    assert ledger.dump() == before
+
+
+def test_rows_of_holdings_say_what_holdings_do() -> None:
+    """The quick way and the one with the lots."""
+    ledger = holder(200)
+    ledger.freeze_sell(ORDER, BANK, quantity_shares=50)
+
+    rows = list(ledger.holding_rows())
+
+    assert rows == [
+        (
+            holding.instrument,
+            holding.quantity_shares,
+            holding.sellable_shares,
+            holding.cost_fen,
+            holding.mark_e4,
+            holding.value_fen,
+        )
+        for holding in ledger.holdings
+    ]
+    assert rows[0][1:3] == (200, 150)
+    assert list(ledger.known_instruments) == [BANK]

@@ -385,3 +385,25 @@ def test_orders_fees_of_impossible_columns_raise(
             boards=np.array(boards, np.uint8),
             trade_date=trade_date,
         )
+
+
+def test_rates_of_a_bundled_contract_have_no_fees_apart() -> None:
+    """What the commission includes is not charged twice."""
+    bundled, apart = (
+        FeeSchedule(contract).rates(exchange=Exchange.SH, board=Board.MAIN, trade_date=2024_06_03)
+        for contract in (BUNDLED, APART)
+    )
+
+    assert (bundled.commission_e8, bundled.commission_minimum_fen) == (25_000, 500)
+    assert (bundled.buy_duty_e8, bundled.sell_duty_e8) == (0, 50_000)
+    assert (bundled.handling_e8, bundled.regulatory_e8) == (0, 0)
+    assert apart.handling_e8 > 0 < apart.regulatory_e8
+    assert apart[:6] == bundled[:6]
+
+
+def test_rates_of_a_commission_beyond_the_turnover_are_refused() -> None:
+    """No broker has them, and 64 bits have no room for their fees."""
+    dear = FeeSchedule(FeeContract(1_000_001, 0))
+
+    with pytest.raises(InvariantError, match="commission_rate_e6 must be at most 1000000"):
+        dear.rates(exchange=Exchange.SH, board=Board.MAIN, trade_date=2024_06_03)

@@ -27,7 +27,7 @@ from tidegate_common.errors import TransientError
 from tidegate_common.events.message import Message
 from tidegate_common.events.topics import Topic
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 CHUNK_BYTES_MAX = 512 * 1024
 # A thousand times what the engines of a whole market hold; more is a broken manifest.
 SNAPSHOT_BYTES_MAX = 4 * 1024**3

@@ -247,6 +247,8 @@ class Reason(StrEnum):
     ACCOUNT_REDUCING = "account_reducing"
     MARKET_CLOSED = "market_closed"
     POSITION_LIMIT = "position_limit"
+    UNKNOWN_ADV = "unknown_adv"
+    ADV_LIMIT = "adv_limit"
     DAILY_LOSS_LIMIT = "daily_loss_limit"
     DRAWDOWN_LIMIT = "drawdown_limit"
     SECTOR_LIMIT = "sector_limit"

@@ -85,14 +85,22 @@ def risk_partition_of(account_id: str, partition_count: int) -> int:
     return zlib.crc32(account_id.encode()) % partition_count
 
 
+def id_prefix(run_id: str, beat: int, account_id: str) -> str:
+    """Return what the ids of an account's decisions and orders of a beat begin with.
+
+    The decision's number ends both: an order has the name of its decision.
+    """
+    return f"{run_id}.{beat}.{account_id}."
+
+
 def decision_id(run_id: str, beat: int, account_id: str, sequence: int) -> DecisionId:
     """Return the id of the account's decision number `sequence` in a beat."""
-    return DecisionId(f"{run_id}.{beat}.{account_id}.{sequence}")
+    return DecisionId(f"{id_prefix(run_id, beat, account_id)}{sequence}")
 
 
 def order_id(run_id: str, beat: int, account_id: str, sequence: int) -> OrderId:
     """Return the id of the order that decision number `sequence` made."""
-    return OrderId(f"{run_id}.{beat}.{account_id}.{sequence}")
+    return OrderId(f"{id_prefix(run_id, beat, account_id)}{sequence}")
 
 
 def fill_id(order: str, fill_index: int) -> FillId:

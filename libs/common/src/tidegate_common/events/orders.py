@@ -7,7 +7,7 @@ from tidegate_common.domain.ids import AccountId, DecisionId, OrderId, RequestId
 from tidegate_common.events.run import RiskLimits
 
 
-class SubmitOrder(Struct, frozen=True):
+class SubmitOrder(Struct, frozen=True, gc=False):
     """A new order (FIX NewOrderSingle), already passed by risk.
 
     beat, account_id, sequence : its priority where orders of one beat meet.
@@ -28,7 +28,7 @@ class SubmitOrder(Struct, frozen=True):
     ts_event_ns: int
 
 
-class CancelOrder(Struct, frozen=True):
+class CancelOrder(Struct, frozen=True, gc=False):
     """A cancel of a working order (FIX OrderCancelRequest)."""
 
     order_id: OrderId

@@ -6,7 +6,7 @@ from tidegate_common.domain.enums import AccountState, Layer, Side
 from tidegate_common.domain.ids import AccountId, OrderId, RunId
 
 
-class PositionState(Struct, frozen=True):
+class PositionState(Struct, frozen=True, gc=False):
     """One holding.
 
     sellable_shares : may be sold today (T+1), less what open sell orders hold.
@@ -93,7 +93,7 @@ class AccountBooks(Struct, frozen=True):
     open_orders: tuple[OpenOrderState, ...] = ()
 
 
-class EquityPoint(Struct, frozen=True):
+class EquityPoint(Struct, frozen=True, gc=False):
     """An account's worth after a beat."""
 
     account_id: AccountId

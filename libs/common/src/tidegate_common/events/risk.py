@@ -18,7 +18,7 @@ from tidegate_common.events.orders import RequestEnvelope
 from tidegate_common.events.run import RiskLimits
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """Why an order was (not) sent.
 
     sequence : number of the decision in its account and beat, from 0.

@@ -78,6 +78,8 @@ class RiskLimits:
     leverage_bps_max : gross exposure with open buy orders / NAV.
     stale_beats_max : a mark older than so many beats with no news of the instrument is stale
         (tick runs only).
+    adv_bps_max : shares of an order and of the instrument's open buys / its average daily volume
+        of the last 20 days that the run has seen closed; 0 for no such limit.
     """
 
     position_bps_max: int = 2_000
@@ -86,6 +88,7 @@ class RiskLimits:
     sector_bps_max: int = 4_000
     leverage_bps_max: int = 10_000
     stale_beats_max: int = 100
+    adv_bps_max: int = 0
 
 
 # Least and greatest value of each limit. Ten times equity is beyond what any broker lends on
@@ -97,6 +100,7 @@ RISK_LIMIT_RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "sector_bps_max": (0, 100_000),
     "leverage_bps_max": (0, 100_000),
     "stale_beats_max": (0, 1_000_000),
+    "adv_bps_max": (0, 100_000),
 }
 
 

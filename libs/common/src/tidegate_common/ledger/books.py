@@ -27,6 +27,10 @@ class Position:
     lots, tax_lots : what was bought, fill by fill; what is registered, day by day.
     day_change_shares : bought less sold on this day; not in the tax lots before the day rolls.
     traded_on, acted_on : last day with a fill, and last ex-date applied; 0 before the first.
+    quantity_shares, cost_fen : held, and what they amounted to, fees excluded.
+    unlocked_shares, unlocking_shares : of them, may be sold today, and by tomorrow.
+
+    The last four are what `count` found in the lots.
     """
 
     lots: list[Lot] = field(default_factory=list)
@@ -34,16 +38,23 @@ class Position:
     day_change_shares: int = 0
     traded_on: int = 0
     acted_on: int = 0
+    quantity_shares: int = field(default=0, init=False)
+    cost_fen: int = field(default=0, init=False)
+    unlocked_shares: int = field(default=0, init=False)
+    unlocking_shares: int = field(default=0, init=False)
 
-    @property
-    def quantity_shares(self) -> int:
-        """Shares held."""
-        return total_shares(self.lots)
+    def count(self, trade_date: int) -> None:
+        """Count the lots on a day, after they or the day have changed.
 
-    @property
-    def cost_fen(self) -> int:
-        """Return what the shares amounted to, fees excluded."""
-        return total_cost_fen(self.lots)
+        What unlocks tomorrow is compared with the day's number plus one; across the end of a month
+        or a weekend a listing date on the next trading day is then read as later: it refuses,
+        never sells too early.
+        """
+        lots = self.lots
+        self.quantity_shares = total_shares(lots)
+        self.cost_fen = total_cost_fen(lots)
+        self.unlocked_shares = unlocked_shares(lots, trade_date=trade_date)
+        self.unlocking_shares = unlocked_shares(lots, trade_date=trade_date + 1)
 
 
 @dataclass(slots=True)
@@ -96,21 +107,17 @@ class Books:
     def sellable_shares(self, instrument: int, *, is_for_next_day: bool) -> int:
         """Return the shares that a new sell may freeze.
 
-        Today's orders share what is unlocked today, all orders what is unlocked by tomorrow. What
-        unlocks tomorrow is compared with the day's number plus one; across the end of a month or a
-        weekend a listing date on the next trading day is then read as later: it refuses, never
-        sells too early.
+        Today's orders share what is unlocked today, all orders what is unlocked by tomorrow.
         """
         position = self.positions.get(instrument)
         if position is None:
             return 0
         frozen = self.reservations.shares_of(instrument)
-        tomorrow = unlocked_shares(position.lots, trade_date=self.trade_date + 1)
-        free_tomorrow = tomorrow - frozen.total_shares
+        free_tomorrow = position.unlocking_shares - frozen.total_shares
         if is_for_next_day:
             return free_tomorrow
-        today = unlocked_shares(position.lots, trade_date=self.trade_date)
-        return min(free_tomorrow, today - frozen.total_shares + frozen.next_day_shares)
+        free_today = position.unlocked_shares - frozen.total_shares + frozen.next_day_shares
+        return min(free_tomorrow, free_today)
 
     def pay_tax(self) -> None:
         """Pay the tax that is due, as far as cash that no order holds back allows."""

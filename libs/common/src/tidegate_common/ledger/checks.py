@@ -1,6 +1,7 @@
 """The invariants of the books, each as a line that can fail."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tidegate_common.ledger.books import Books, Position
 from tidegate_common.ledger.errors import LedgerError
@@ -68,6 +69,10 @@ def _value_faults(books: Books) -> Iterator[str]:
 def _position_faults(books: Books, instrument: int, position: Position) -> Iterator[str]:
     if any(lot.quantity_shares <= 0 or lot.cost_fen < 0 for lot in position.lots):
         yield "lots must have shares and no negative cost"
+    counted = replace(position)
+    counted.count(books.trade_date)
+    if counted != position:
+        yield f"the lots must be counted as {counted}, are as {position}"
     registered = registered_shares(position.tax_lots) + position.day_change_shares
     if registered != position.quantity_shares:
         yield (

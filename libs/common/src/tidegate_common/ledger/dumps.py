@@ -87,9 +87,11 @@ def load_books(values: JsonDict) -> Books:
     """Return the books that `dump_books` wrote down."""
     dump = cast("_Dump", values)
     positions = {each["instrument"]: _load_position(each) for each in dump["positions"]}
+    for position in positions.values():
+        position.count(dump["numbers"]["trade_date"])
     reservations = Reservations()
     for each in dump["reservations"]:
-        reservations.put(_load_reservation(each))
+        reservations.add(_load_reservation(each))
     marked = Values()
     for instrument, mark_e4 in dump["marks_e4"]:
         quantity_shares = positions[instrument].quantity_shares

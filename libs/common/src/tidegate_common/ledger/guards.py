@@ -35,6 +35,17 @@ def require_open(books: Books, order_id: OrderId) -> Reservation:
     return reservation
 
 
+def require_sellable(books: Books, order: Reservation) -> None:
+    """Refuse to freeze more shares than a new sell may."""
+    sellable = books.sellable_shares(order.instrument, is_for_next_day=order.is_for_next_day)
+    if order.quantity_shares > sellable:
+        refuse(
+            books,
+            f"quantity_shares must be at most the {sellable} sellable shares, was "
+            f"{order.quantity_shares} (order_id={order.order_id}, instrument={order.instrument})",
+        )
+
+
 def require_available(books: Books, cash_fen: int, what: str) -> None:
     """Refuse to take more cash than is available."""
     available_fen = max(0, books.available_fen)
@@ -43,17 +54,16 @@ def require_available(books: Books, cash_fen: int, what: str) -> None:
         refuse(books, message)
 
 
-def require_new(books: Books, reservation: Reservation) -> None:
+def refuse_new(books: Books, reservation: Reservation) -> NoReturn:
     """Refuse an order that is open already, or that reserves nothing sensible."""
     name = f"order_id={reservation.order_id}, instrument={reservation.instrument}"
-    if books.reservations.get(reservation.order_id) is not None:
+    if reservation.order_id in books.reservations:
         refuse(books, f"order_id must be new, is of an open order ({name})")
-    if reservation.quantity_shares <= 0 or reservation.cash_fen < 0:
-        refuse(
-            books,
-            "quantity_shares must be > 0 and cash_fen >= 0, were "
-            f"{reservation.quantity_shares} shares and {reservation.cash_fen} fen ({name})",
-        )
+    refuse(
+        books,
+        "quantity_shares must be > 0 and cash_fen >= 0, were "
+        f"{reservation.quantity_shares} shares and {reservation.cash_fen} fen ({name})",
+    )
 
 
 def require_fillable(books: Books, order: Reservation, quantity_shares: int) -> None:

@@ -14,6 +14,8 @@
 An operation that would break an invariant raises `LedgerError` and changes nothing.
 """
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from tidegate_common.domain.enums import Side
@@ -23,15 +25,17 @@ from tidegate_common.engine import JsonDict
 from tidegate_common.errors import InvariantError
 from tidegate_common.ledger.books import Books, Position, Receivable
 from tidegate_common.ledger.dumps import load_books
+from tidegate_common.ledger.errors import LedgerError
 from tidegate_common.ledger.guards import (
     refuse,
+    refuse_new,
     require_available,
     require_date,
     require_ex_date,
     require_fillable,
-    require_new,
     require_no_negative,
     require_open,
+    require_sellable,
 )
 from tidegate_common.ledger.lots import Lot, spread, take
 from tidegate_common.ledger.queries import LedgerQueries
@@ -102,16 +106,15 @@ class Ledger(LedgerQueries):
         LedgerError
             If the order is open already, or available cash is short.
         """
-        self._freeze(
-            Reservation(
-                order_id,
-                instrument,
-                Side.BUY,
-                quantity_shares=quantity_shares,
-                cash_fen=cash_fen,
-                has_same_day_resale=has_same_day_resale,
-            ),
+        order = Reservation(
+            order_id,
+            instrument,
+            Side.BUY,
+            quantity_shares=quantity_shares,
+            cash_fen=cash_fen,
+            has_same_day_resale=has_same_day_resale,
         )
+        self.freeze_many((order,))
 
     def freeze_sell(
         self,
@@ -136,23 +139,43 @@ class Ledger(LedgerQueries):
         LedgerError
             If the order is open already, or sellable shares or available cash are short.
         """
-        sellable = self.sellable_shares(instrument, is_for_next_day=is_for_next_day)
-        if quantity_shares > sellable:
-            refuse(
-                self._books,
-                f"quantity_shares must be at most the {sellable} sellable shares, "
-                f"was {quantity_shares} (order_id={order_id}, instrument={instrument})",
-            )
-        self._freeze(
-            Reservation(
-                order_id,
-                instrument,
-                Side.SELL,
-                quantity_shares=quantity_shares,
-                cash_fen=cash_fen,
-                is_for_next_day=is_for_next_day,
-            ),
+        order = Reservation(
+            order_id,
+            instrument,
+            Side.SELL,
+            quantity_shares=quantity_shares,
+            cash_fen=cash_fen,
+            is_for_next_day=is_for_next_day,
         )
+        self.freeze_many((order,))
+
+    def freeze_many(self, reservations: Iterable[Reservation]) -> None:
+        """Hold back what several accepted orders need, in their order; of all or of none.
+
+        Raises
+        ------
+        LedgerError
+            As `freeze_buy` and `freeze_sell`.
+        """
+        books, taken = self._books, self._books.reservations
+        held: list[OrderId] = []
+        left_fen = max(0, books.available_fen)
+        try:
+            for order in reservations:
+                is_open = order.order_id in taken
+                if is_open or order.quantity_shares <= 0 or order.cash_fen < 0:
+                    refuse_new(books, order)
+                if order.side is Side.SELL:
+                    require_sellable(books, order)
+                if order.cash_fen > left_fen:
+                    require_available(books, order.cash_fen, f"order_id={order.order_id}")
+                taken.add(order)
+                held.append(order.order_id)
+                left_fen -= order.cash_fen
+        except LedgerError:
+            for order_id in held:
+                taken.remove(order_id)
+            raise
 
     def unfreeze(self, order_id: OrderId) -> None:
         """Release what an order still holds back, at its end.
@@ -202,6 +225,7 @@ class Ledger(LedgerQueries):
         else:
             self._sell_lots(position, quantity_shares, amount_fen)
             books.day_proceeds_fen += max(0, change_fen)
+        position.count(books.trade_date)
         books.reservations.put(rest)
         books.cash_fen += change_fen
         books.fees += fees
@@ -277,6 +301,7 @@ class Ledger(LedgerQueries):
         mark_e4 = self._ex_mark_e4(action, tick_e4)
         new_shares = effect.bonus_shares + effect.transfer_shares
         self._grow(position, action, new_shares=new_shares, subscribed_shares=subscribed_shares)
+        position.count(books.trade_date)
         books.cash_fen -= paid_fen
         books.dividends_fen += effect.cash_fen
         books.values.put(
@@ -318,6 +343,8 @@ class Ledger(LedgerQueries):
             books.tax_payable_fen += tax_fen
         books.positions = {number: held for number, held in books.positions.items() if held.lots}
         books.trade_date = trade_date
+        for held in books.positions.values():
+            held.count(trade_date)
         books.day_proceeds_fen = 0
         books.reservations.begin_day()
         books.collect(books.receivables)
@@ -339,12 +366,6 @@ class Ledger(LedgerQueries):
         return ledger
 
     # --- parts of operations ------------------------------------------------------------------
-
-    def _freeze(self, reservation: Reservation) -> None:
-        require_new(self._books, reservation)
-        name = f"order_id={reservation.order_id}"
-        require_available(self._books, reservation.cash_fen, name)
-        self._books.reservations.put(reservation)
 
     def _spend(
         self,

@@ -1,5 +1,6 @@
 """What can be asked of a ledger; nothing here changes it."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from tidegate_common.domain.ids import AccountId, OrderId
@@ -178,9 +179,15 @@ class LedgerQueries:
         """Return what an open order still holds back, None where none has that id."""
         return self._books.reservations.get(order_id)
 
+    @property
+    def known_instruments(self) -> Collection[int]:
+        """Instruments that are held, or were today."""
+        return self._books.positions.keys()
+
     def quantity_shares(self, instrument: int) -> int:
         """Return the shares held of an instrument."""
-        return self._books.values.quantity_of(instrument)
+        position = self._books.positions.get(instrument)
+        return 0 if position is None else position.quantity_shares
 
     def frozen_shares(self, instrument: int) -> int:
         """Return the shares of an instrument that open sells hold back."""
@@ -189,6 +196,29 @@ class LedgerQueries:
     def sellable_shares(self, instrument: int, *, is_for_next_day: bool = False) -> int:
         """Return the shares that a new sell may freeze; one for tomorrow may count what unlocks."""
         return self._books.sellable_shares(instrument, is_for_next_day=is_for_next_day)
+
+    @property
+    def frozen_instruments(self) -> Collection[int]:
+        """Instruments of which open sells hold back shares."""
+        return self._books.reservations.frozen_instruments
+
+    def holding_rows(self) -> Iterator[tuple[int, int, int, int, int, int]]:
+        """Yield all that is held, sorted by instrument.
+
+        In the order of `PositionState`: instrument, shares, sellable shares, cost, mark and value.
+        """
+        books = self._books
+        values, positions, frozen = books.values, books.positions, self.frozen_instruments
+        columns = values.instruments, values.quantities, values.marks_e4, values.values_fen
+        for instrument, shares, mark_e4, value_fen in zip(
+            *(column.tolist() for column in columns),
+            strict=True,
+        ):
+            position = positions[instrument]
+            sellable_shares = position.unlocked_shares
+            if instrument in frozen:
+                sellable_shares = books.sellable_shares(instrument, is_for_next_day=False)
+            yield instrument, shares, sellable_shares, position.cost_fen, mark_e4, value_fen
 
     @property
     def holdings(self) -> tuple[Holding, ...]:

@@ -1,6 +1,6 @@
 """What open orders hold back: cash of the account, shares of its holdings."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from tidegate_common.domain.enums import Side
 from tidegate_common.domain.ids import OrderId
 
 
-class Reservation(Struct, frozen=True):
+class Reservation(Struct, frozen=True, gc=False):
     """What one open order still holds back.
 
     quantity_shares : what it may still trade; a sell freezes these shares.
@@ -28,7 +28,7 @@ class Reservation(Struct, frozen=True):
     has_same_day_resale: bool = False
 
 
-class FrozenShares(Struct, frozen=True):
+class FrozenShares(Struct, frozen=True, gc=False):
     """Shares of an instrument that open sells hold back.
 
     next_day_shares : the part of `total_shares` that trades tomorrow.
@@ -55,10 +55,18 @@ class Reservations:
     def __iter__(self) -> Iterator[Reservation]:
         return iter(self._by_order.values())
 
+    def __contains__(self, order_id: OrderId) -> bool:
+        return order_id in self._by_order
+
     @property
     def order_ids(self) -> tuple[OrderId, ...]:
         """Ids of the open orders, in order of acceptance."""
         return tuple(self._by_order)
+
+    @property
+    def frozen_instruments(self) -> Collection[int]:
+        """Instruments of which open sells hold back shares."""
+        return self._shares.keys()
 
     def get(self, order_id: OrderId) -> Reservation | None:
         """Return an open order's reservation, None where there is none."""
@@ -68,17 +76,21 @@ class Reservations:
         """Return the shares of an instrument that open sells hold back."""
         return self._shares.get(instrument, _NOTHING)
 
-    def put(self, reservation: Reservation) -> None:
-        """Take up a reservation, or what is left of it after a fill."""
-        before = self._by_order.get(reservation.order_id)
-        if before is not None:
-            self._count(before, -1)
+    def add(self, reservation: Reservation) -> None:
+        """Take up the reservation of a new order."""
         self._by_order[reservation.order_id] = reservation
-        self._count(reservation, 1)
+        self.frozen_fen += reservation.cash_fen
+        if reservation.side is Side.SELL:
+            self._freeze(reservation, 1)
+
+    def put(self, reservation: Reservation) -> None:
+        """Replace a reservation, by what a fill or the day has left of it."""
+        self._take_off(self._by_order[reservation.order_id])
+        self.add(reservation)
 
     def remove(self, order_id: OrderId) -> None:
         """Release what an open order still holds back."""
-        self._count(self._by_order.pop(order_id), -1)
+        self._take_off(self._by_order.pop(order_id))
 
     def begin_day(self) -> None:
         """Make tomorrow's orders today's."""
@@ -86,10 +98,12 @@ class Reservations:
         for reservation in waiting:
             self.put(replace(reservation, is_for_next_day=False))
 
-    def _count(self, reservation: Reservation, sign: int) -> None:
-        self.frozen_fen += sign * reservation.cash_fen
-        if reservation.side is Side.BUY:
-            return
+    def _take_off(self, reservation: Reservation) -> None:
+        self.frozen_fen -= reservation.cash_fen
+        if reservation.side is Side.SELL:
+            self._freeze(reservation, -1)
+
+    def _freeze(self, reservation: Reservation, sign: int) -> None:
         change = sign * reservation.quantity_shares
         frozen = self.shares_of(reservation.instrument)
         now = FrozenShares(

@@ -29,7 +29,11 @@ class Values:
         mark_e4 : (n,) int64, >= 0, aligned with `instruments`.
         """
         has_price = mark_e4 > 0
-        self.marks_e4 = _frozen(np.where(has_price, mark_e4, self.marks_e4))
+        marks_e4 = np.where(has_price, mark_e4, self.marks_e4)
+        if not self.unmarked and (marks_e4 == self.marks_e4).all():
+            # In most beats of most accounts nothing that is held was traded.
+            return
+        self.marks_e4 = _frozen(marks_e4)
         self.values_fen = _frozen(notionals_fen(self.marks_e4, self.quantities))
         self.gross_fen = int(self.values_fen.sum())
         if self.unmarked:
@@ -60,11 +64,6 @@ class Values:
         """Return the mark of what is held, 0 for what is not."""
         row = self._row_of(instrument)
         return 0 if row is None else int(self.marks_e4[row])
-
-    def quantity_of(self, instrument: int) -> int:
-        """Return the shares held of an instrument."""
-        row = self._row_of(instrument)
-        return 0 if row is None else int(self.quantities[row])
 
     def _row_of(self, instrument: int) -> int | None:
         row = int(np.searchsorted(self.instruments, instrument))

@@ -4,6 +4,7 @@ The rates and their sources are in `fee_rows.py`; the commission is the broker's
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ __all__ = [
     "TRANSFER_FEE_ROWS",
     "FeeColumns",
     "FeeContract",
+    "FeeRates",
     "FeeRows",
     "FeeSchedule",
     "Fees",
@@ -51,6 +53,8 @@ __all__ = [
 FACE_VALUE_FEN = FEN_PER_YUAN
 # A commission rate in millionths is so many 1/100,000,000.
 _E8_PER_E6 = 100
+# All of the turnover.
+_RATE_E6_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,24 @@ class FeeContract:
             raise InvariantError(message)
 
 
+class FeeRates(NamedTuple):
+    """What an order's fees are made of, in 1/100,000,000 of its turnover.
+
+    commission_minimum_fen : least commission, fen.
+    transfer_e8 : of the face value, where `is_on_face_value`.
+    handling_e8, regulatory_e8 : 0 where the commission includes them.
+    """
+
+    commission_e8: int
+    commission_minimum_fen: int
+    buy_duty_e8: int
+    sell_duty_e8: int
+    transfer_e8: int
+    is_on_face_value: bool
+    handling_e8: int
+    regulatory_e8: int
+
+
 class FeeSchedule:
     """Fees by side, turnover, shares, exchange, board and day, under one contract."""
 
@@ -220,6 +242,36 @@ class FeeSchedule:
             transfer_fee_fen=_part_fen(base_fen, transfer.rate_e8),
             handling_fee_fen=is_apart * _part_fen(amount_fen, rows.handling_fee.value),
             regulatory_fee_fen=is_apart * _part_fen(amount_fen, rows.regulatory_fee.value),
+        )
+
+    def rates(self, *, exchange: Exchange, board: Board, trade_date: int) -> FeeRates:
+        """Return the numbers by which `order_fees` reckons.
+
+        Raises
+        ------
+        InvariantError
+            If the date is none, or the commission is more than the turnover.
+
+        Source: as `order_fees`.
+        """
+        contract = self._contract
+        if contract.commission_rate_e6 > _RATE_E6_MAX:
+            message = (
+                f"commission_rate_e6 must be at most {_RATE_E6_MAX}, "
+                f"was {contract.commission_rate_e6}"
+            )
+            raise InvariantError(message)
+        rows = fee_rows_on(exchange, board, trade_date)
+        is_apart = not contract.is_bundled
+        return FeeRates(
+            commission_e8=contract.commission_rate_e6 * _E8_PER_E6,
+            commission_minimum_fen=contract.commission_minimum_fen,
+            buy_duty_e8=rows.stamp_duty.value.buy_rate_e8,
+            sell_duty_e8=rows.stamp_duty.value.sell_rate_e8,
+            transfer_e8=rows.transfer_fee.value.rate_e8,
+            is_on_face_value=rows.transfer_fee.value.is_on_face_value,
+            handling_e8=is_apart * rows.handling_fee.value,
+            regulatory_e8=is_apart * rows.regulatory_fee.value,
         )
 
     def orders_fees(

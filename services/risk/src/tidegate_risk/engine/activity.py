@@ -31,11 +31,11 @@ class Activity:
     second_count: int = 0
     bought_shares: dict[int, int] = field(default_factory=dict)
 
-    def count_message(self, ts_event_ns: int) -> None:
-        """Take note of an order or a cancel."""
-        self.second_count = self.messages_in_second(ts_event_ns) + 1
+    def count_messages(self, ts_event_ns: int, count: int) -> None:
+        """Take note of so many orders or cancels of one moment."""
+        self.second_count = self.messages_in_second(ts_event_ns) + count
         self.second = ts_event_ns // NS_PER_SECOND
-        self.day_count += 1
+        self.day_count += count
 
     def messages_in_second(self, ts_event_ns: int) -> int:
         """Return the messages so far in the second of a moment."""

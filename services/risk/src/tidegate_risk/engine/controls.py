@@ -13,7 +13,6 @@ from tidegate_common.events.orders import ControlRequest, RequestEnvelope
 from tidegate_common.events.risk import ControlOutcome
 from tidegate_common.events.run import RISK_LIMIT_RANGES, RiskLimits
 from tidegate_common.frames.frame import BeatStamp
-from tidegate_risk.engine.layers import latch_breaches
 from tidegate_risk.engine.portfolio import Account
 
 _TIGHTENED = {
@@ -110,7 +109,7 @@ def _apply(request: ControlRequest, account: Account) -> None:
     else:
         account.standing.tighten(_TIGHTENED[request.command], is_for_all=is_for_all)
     # Who still breaches a limit, or now does, goes on reducing from this very beat.
-    latch_breaches(account)
+    account.latch_breaches()
     account.is_changed = True
 
 

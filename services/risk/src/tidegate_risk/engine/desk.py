@@ -1,49 +1,117 @@
 """Turns one account's intents of one beat into decisions and orders, in order."""
 
 from dataclasses import dataclass
+from itertools import compress
+
+import numpy as np
 
 from tidegate_common.domain.enums import (
+    AccountState,
+    BeatKind,
     CauseKind,
     Layer,
     OrderType,
     Outcome,
     Reason,
     Side,
-    TimeInForce,
     Unit,
 )
-from tidegate_common.domain.ids import decision_id, order_id
+from tidegate_common.domain.ids import DecisionId, RequestId, id_prefix
+from tidegate_common.domain.units import Int64Array
 from tidegate_common.events.orders import CancelOrder, CancelRequest, OrderRequest, SubmitOrder
 from tidegate_common.events.risk import Decision
+from tidegate_common.events.run import ConstructionSpec
 from tidegate_common.frames.frame import BeatStamp
-from tidegate_common.market.dated import DatedRow
-from tidegate_common.market.fees import FeeSchedule
 from tidegate_common.market.programme_trading import ProgrammeTradingThresholds
-from tidegate_risk.engine.case import Case, Check
-from tidegate_risk.engine.intent import Intent, Refusal
-from tidegate_risk.engine.layers import BUY_LAYERS, SELL_LAYERS
+from tidegate_risk.engine.intent import Intents
+from tidegate_risk.engine.kernels import decide
+from tidegate_risk.engine.layout import (
+    ACCEPTED,
+    ADV,
+    AT,
+    CODE,
+    DAY_COUNT,
+    FALL_LATCHED,
+    FIRST_ANSWER,
+    HIGH_WATER,
+    INSIDE_BAND,
+    INT64_MAX,
+    LOSS_LATCHED,
+    NAV,
+    OPENING_NAV,
+    OVER_ADV,
+    OVER_FALL,
+    OVER_LEVERAGE,
+    OVER_LOSS,
+    OVER_POSITION,
+    OVER_SECTOR,
+    OVER_TURNOVER,
+    SECOND_COUNT,
+    TRADED,
+    TRADED_MAX,
+    VERDICT_COLUMNS,
+)
 from tidegate_risk.engine.portfolio import Account, OpenOrder
-from tidegate_risk.engine.state import Market
-from tidegate_risk.engine.validity import BUY_CHECKS, SELL_CHECKS
+from tidegate_risk.engine.ratios import ratio_bps_up
+from tidegate_risk.engine.state import Cadence, Market
 
-_ACCEPTED = Refusal(Layer.VALIDITY, Reason.NONE)
-
-CHECKS: dict[Side, tuple[Check, ...]] = {
-    Side.BUY: (*BUY_CHECKS, *BUY_LAYERS),
-    Side.SELL: (*SELL_CHECKS, *SELL_LAYERS),
+# By code, as `layout.py` numbers them.
+VERDICTS: tuple[tuple[Layer, Reason, Unit], ...] = (
+    (Layer.VALIDITY, Reason.NONE, Unit.NONE),
+    (Layer.VALIDITY, Reason.ACCOUNT_HALTED, Unit.NONE),
+    (Layer.VALIDITY, Reason.ORDER_RATE_LIMIT, Unit.MESSAGES),
+    (Layer.VALIDITY, Reason.DAILY_ORDER_LIMIT, Unit.MESSAGES),
+    (Layer.VALIDITY, Reason.UNKNOWN_INSTRUMENT, Unit.NONE),
+    (Layer.VALIDITY, Reason.SUSPENDED, Unit.NONE),
+    (Layer.VALIDITY, Reason.MISSING_MARK, Unit.PRICE_E4),
+    (Layer.VALIDITY, Reason.STALE_MARK, Unit.BEATS),
+    (Layer.VALIDITY, Reason.UNKNOWN_PRICE_LIMIT, Unit.NONE),
+    (Layer.VALIDITY, Reason.BAD_PRICE_TICK, Unit.PRICE_E4),
+    (Layer.VALIDITY, Reason.OUTSIDE_PRICE_LIMIT, Unit.PRICE_E4),
+    (Layer.VALIDITY, Reason.UNKNOWN_PRICE_CAGE, Unit.NONE),
+    (Layer.VALIDITY, Reason.OUTSIDE_PRICE_CAGE, Unit.PRICE_E4),
+    (Layer.VALIDITY, Reason.SELF_TRADE, Unit.PRICE_E4),
+    (Layer.VALIDITY, Reason.BAD_LOT, Unit.SHARES),
+    (Layer.VALIDITY, Reason.ST_BUY_CAP, Unit.SHARES),
+    (Layer.VALIDITY, Reason.NOT_SELLABLE, Unit.SHARES),
+    (Layer.VALIDITY, Reason.NOT_ENOUGH_CASH, Unit.FEN),
+    (Layer.VALIDITY, Reason.ACCOUNT_REDUCING, Unit.NONE),
+    (Layer.MARKET_HOURS, Reason.MARKET_CLOSED, Unit.NONE),
+    (Layer.POSITION_SIZE, Reason.POSITION_LIMIT, Unit.BPS),
+    (Layer.POSITION_SIZE, Reason.UNKNOWN_ADV, Unit.NONE),
+    (Layer.POSITION_SIZE, Reason.ADV_LIMIT, Unit.BPS),
+    (Layer.DAILY_LOSS, Reason.DAILY_LOSS_LIMIT, Unit.BPS),
+    (Layer.DAILY_LOSS, Reason.ACCOUNT_REDUCING, Unit.BPS),
+    (Layer.DRAWDOWN, Reason.DRAWDOWN_LIMIT, Unit.BPS),
+    (Layer.DRAWDOWN, Reason.ACCOUNT_REDUCING, Unit.BPS),
+    (Layer.SECTOR_CONCENTRATION, Reason.UNKNOWN_SECTOR, Unit.NONE),
+    (Layer.SECTOR_CONCENTRATION, Reason.SECTOR_LIMIT, Unit.BPS),
+    (Layer.LEVERAGE, Reason.LEVERAGE_LIMIT, Unit.BPS),
+    (Layer.VALIDITY, Reason.INSIDE_BAND, Unit.BPS),
+    (Layer.VALIDITY, Reason.TURNOVER_LIMIT, Unit.BPS),
+    (Layer.VALIDITY, Reason.UNKNOWN_VOLATILITY, Unit.NONE),
+)
+# Of what whole the observed value is a part, and is to be told in basis points.
+_WHOLES = {
+    OVER_POSITION: NAV,
+    OVER_LOSS: OPENING_NAV,
+    LOSS_LATCHED: OPENING_NAV,
+    OVER_FALL: HIGH_WATER,
+    FALL_LATCHED: HIGH_WATER,
+    OVER_SECTOR: NAV,
+    OVER_LEVERAGE: NAV,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What every intent of a run is judged by.
+    """What every intent of a beat is judged by, besides the market.
 
-    own_thresholds : the run's own programme-trading thresholds, before the rule book's.
+    thresholds : from how many messages on an account counts as a high-frequency trader today.
     """
 
-    fees: FeeSchedule
-    checks: dict[Side, tuple[Check, ...]]
-    own_thresholds: DatedRow[ProgrammeTradingThresholds] | None = None
+    construction: ConstructionSpec
+    thresholds: ProgrammeTradingThresholds | None = None
 
 
 class Desk:
@@ -57,35 +125,68 @@ class Desk:
         self._market = market
         self._rules = rules
         self._stamp = stamp
+        self._prefix = id_prefix(stamp.run_id, stamp.beat, account.account_id)
+        # From when something is to be decided on; changed by what is reserved.
+        self._numbers: Int64Array = np.zeros(0, np.int64)
+        self._sectors_fen: Int64Array = np.zeros(0, np.int64)
 
-    def decide(self, intent: Intent) -> None:
-        """Pass an intent through all checks, stopping at the first that fails."""
-        case = Case(
-            intent=intent,
-            account=self._account,
-            listing=self._market.listing(intent.instrument),
-            market=self._market,
-            limits=self._account.limits,
-            fees=self._rules.fees,
-            trade_date=self._stamp.trade_date,
-            ts_event_ns=self._stamp.ts_event_ns,
-            own_thresholds=self._rules.own_thresholds,
+    def decide(self, intents: Intents) -> None:
+        """Pass intents through all checks, each stopping at the first that fails."""
+        if not intents.instruments:
+            return
+        market, sleeves, cause = self._market, self._account.sleeves, intents.cause
+        if not len(self._numbers):
+            self._numbers = self._read_numbers()
+            self._sectors_fen = self._account.sectors_fen(market)
+        numbers = self._numbers
+        is_score = intents.cause_kind is CauseKind.SCORE
+        traded_fen = sleeves.traded_fen.get(cause, 0) if is_score else 0
+        numbers[TRADED], numbers[TRADED_MAX] = traded_fen, intents.turnover_fen_max
+        verdicts: Int64Array = np.empty((len(intents.columns), VERDICT_COLUMNS), np.int64)
+        decide(intents.columns, market.table, market.rules, numbers, self._sectors_fen, verdicts)
+        rows = verdicts.tolist()
+        accepted = self._write(intents, rows)
+        if accepted:
+            self._send(intents, rows, accepted)
+        if is_score:
+            sleeves.count_order(cause, int(numbers[TRADED]) - traded_fen)
+            is_decided = (verdicts[:, CODE] < FIRST_ANSWER).tolist()
+            decided = dict.fromkeys(compress(intents.instruments, is_decided), self._stamp.beat)
+            self._account.decided.setdefault(cause, {}).update(decided)
+
+    def refuse_order(self, request: OrderRequest, reason: Reason) -> None:
+        """Write down why an order request is not looked at."""
+        self._refuse(
+            request.request_id,
+            reason,
+            instrument=request.instrument,
+            side=request.side,
+            order_type=request.order_type,
+            price_e4=request.price_e4,
+            quantity_shares=request.quantity_shares,
         )
-        for check in self._rules.checks[intent.side]:
-            refusal = check(case)
-            if refusal is not None:
-                self.refuse(intent, refusal)
-                return
-        self._accept(case)
 
-    def refuse(self, intent: Intent, refusal: Refusal) -> None:
-        """Write down why an intent makes no order."""
-        self._write(intent, Outcome.REJECTED, refusal, "")
+    def refuse_cancel(
+        self,
+        request: CancelRequest,
+        order: OpenOrder | None,
+        reason: Reason,
+    ) -> None:
+        """Write down why a cancel request is not obeyed; zeros where there is no order."""
+        self._refuse(
+            request.request_id,
+            reason,
+            instrument=order.instrument if order else 0,
+            side=order.side if order else Side.SELL,
+        )
 
     def cancel(self, order: OpenOrder) -> None:
         """Ask the exchange to cancel a working order; cancels are numbered apart."""
         order.cancel_beat = self._stamp.beat
-        self._account.activity.count_message(self._stamp.ts_event_ns)
+        self._account.activity.count_messages(self._stamp.ts_event_ns, 1)
+        if len(self._numbers):
+            self._numbers[SECOND_COUNT] += 1
+            self._numbers[DAY_COUNT] += 1
         self.cancels.append(
             CancelOrder(
                 order_id=order.order_id,
@@ -97,99 +198,198 @@ class Desk:
             ),
         )
 
-    def _accept(self, case: Case) -> None:
-        intent, stamp, account = case.intent, self._stamp, self._account
-        sequence = len(self.decisions)
-        submit = SubmitOrder(
-            order_id=order_id(stamp.run_id, stamp.beat, account.account_id, sequence),
-            decision_id=decision_id(stamp.run_id, stamp.beat, account.account_id, sequence),
-            beat=stamp.beat,
-            account_id=account.account_id,
-            sequence=sequence,
-            instrument=intent.instrument,
-            side=intent.side,
-            order_type=intent.order_type,
-            time_in_force=intent.time_in_force,
-            price_e4=intent.price_e4,
-            quantity_shares=intent.quantity_shares,
-            ts_event_ns=stamp.ts_event_ns,
-        )
-        account.reserve(
-            OpenOrder(
-                order_id=submit.order_id,
-                beat=stamp.beat,
-                instrument=intent.instrument,
-                side=intent.side,
-                bound_price_e4=case.bound_price_e4,
-                quantity_shares=intent.quantity_shares,
-                strategy=intent.cause if intent.cause_kind is CauseKind.SCORE else "",
+    def _read_numbers(self) -> Int64Array:
+        """Return the account in this beat, in the order of `layout.py`."""
+        account, market, stamp = self._account, self._market, self._stamp
+        ledger, standing, limits = account.ledger, account.standing, account.limits
+        thresholds = self._rules.thresholds
+        return np.array(
+            (
+                stamp.beat,
+                stamp.kind is BeatKind.TICK,
+                market.cadence is Cadence.TICK,
+                market.is_after_close,
+                market.is_classified,
+                self._rules.construction.price_offset_bps,
+                standing.is_halted,
+                standing.has_command(AccountState.REDUCING),
+                standing.is_loss_latched,
+                standing.is_drawdown_latched,
+                account.activity.messages_in_second(stamp.ts_event_ns),
+                thresholds.messages_per_second - 1 if thresholds else INT64_MAX,
+                account.activity.day_count,
+                thresholds.messages_per_day - 1 if thresholds else INT64_MAX,
+                ledger.available_fen,
+                ledger.nav_fen,
+                ledger.opening_nav_fen,
+                ledger.high_water_fen,
+                ledger.gross_fen + sum(account.buying_fen.values()),
+                # Of the strategy whose turn it is.
+                0,
+                0,
+                limits.stale_beats_max,
+                limits.position_bps_max,
+                limits.adv_bps_max,
+                limits.daily_loss_bps_max,
+                limits.drawdown_bps_max,
+                limits.sector_bps_max,
+                limits.leverage_bps_max,
             ),
-            cash_fen=case.needed_fen,
-            is_for_next_day=self._market.is_after_close,
+            np.int64,
         )
-        account.activity.count_message(stamp.ts_event_ns)
-        self.submits.append(submit)
-        self._write(intent, Outcome.ACCEPTED, _ACCEPTED, submit.order_id)
 
-    def _write(self, intent: Intent, outcome: Outcome, verdict: Refusal, order: str) -> None:
-        stamp, account = self._stamp, self._account
+    def _write(self, intents: Intents, rows: list[list[int]]) -> list[tuple[int, int]]:
+        """Make decisions of verdicts, and return number and row of what was accepted."""
+        account, cause, cause_kind = self._account, intents.cause, intents.cause_kind
+        beat, ts_event_ns, account_id = (
+            self._stamp.beat,
+            self._stamp.ts_event_ns,
+            account.account_id,
+        )
+        nav_fen, prefix = account.ledger.nav_fen, self._prefix
+        accepted = []
         sequence = len(self.decisions)
+        for at, row in enumerate(rows):
+            code, price_e4, shares, _, _, _, observed, limit = row
+            instrument = intents.instruments[at]
+            layer, reason, unit = VERDICTS[code]
+            if code >= FIRST_ANSWER and not account.sleeves.is_news(cause, instrument, reason):
+                continue
+            name, outcome, order = f"{prefix}{sequence}", Outcome.REJECTED, ""
+            if code == ACCEPTED:
+                outcome, order = Outcome.ACCEPTED, name
+                accepted.append((sequence, at))
+            elif unit is Unit.BPS:
+                observed, limit = self._share_bps(intents, at, code, part=observed, limit=limit)
+            # By position, which is the quicker way.
+            decision = Decision(
+                name,  # type: ignore[arg-type]  # to call DecisionId takes as long as the name
+                beat,
+                account_id,
+                sequence,
+                instrument,
+                intents.sides[at],
+                intents.order_type,
+                price_e4,
+                shares,
+                outcome,
+                layer,
+                reason,
+                observed,
+                limit,
+                unit,
+                nav_fen,
+                cause_kind,
+                cause,
+                intents.scores_e6[at],
+                intents.score_beat,
+                order,
+                ts_event_ns,
+            )
+            self.decisions.append(decision)
+            sequence += 1
+        return accepted
+
+    def _send(
+        self,
+        intents: Intents,
+        rows: list[list[int]],
+        accepted: list[tuple[int, int]],
+    ) -> None:
+        """Reserve for what was accepted, and make the exchange's orders of it."""
+        account, stamp = self._account, self._stamp
+        beat, ts_event_ns, account_id = stamp.beat, stamp.ts_event_ns, account.account_id
+        strategy = intents.cause if intents.cause_kind is CauseKind.SCORE else ""
+        orders = []
+        for sequence, at in accepted:
+            _, price_e4, shares, bound_e4, value_fen, needed_fen, _, _ = rows[at]
+            instrument, side = intents.instruments[at], intents.sides[at]
+            # An order has the name of its decision.
+            name = self.decisions[sequence].order_id
+            order = OpenOrder(
+                name,  # type: ignore[arg-type]  # as above
+                beat,
+                instrument,
+                side,
+                bound_e4,
+                shares,
+                strategy,
+            )
+            orders.append((order, value_fen, needed_fen))
+            submit = SubmitOrder(
+                name,  # type: ignore[arg-type]  # as above
+                name,  # type: ignore[arg-type]  # as above
+                beat,
+                account_id,
+                sequence,
+                instrument,
+                side,
+                intents.order_type,
+                intents.time_in_force,
+                price_e4,
+                shares,
+                ts_event_ns,
+            )
+            self.submits.append(submit)
+        account.reserve(orders, is_for_next_day=self._market.is_after_close)
+        account.activity.count_messages(ts_event_ns, len(orders))
+
+    def _share_bps(
+        self,
+        intents: Intents,
+        at: int,
+        code: int,
+        *,
+        part: int,
+        limit: int,
+    ) -> tuple[int, int]:
+        """Return a part of its whole in basis points, and the limit that it exceeds."""
+        spec = self._rules.construction
+        if code == INSIDE_BAND:
+            return ratio_bps_up(part, intents.capital_fen), spec.rebalance_band_bps
+        if code == OVER_TURNOVER:
+            return ratio_bps_up(part, intents.capital_fen), spec.turnover_bps_max
+        if code == OVER_ADV:
+            whole = self._market.table[intents.columns[at, AT], ADV]
+        else:
+            whole = self._numbers[_WHOLES[code]]
+        return ratio_bps_up(part, int(whole)), limit
+
+    def _refuse(
+        self,
+        request_id: RequestId,
+        reason: Reason,
+        *,
+        instrument: int,
+        side: Side,
+        order_type: OrderType = OrderType.LIMIT,
+        price_e4: int = 0,
+        quantity_shares: int = 0,
+    ) -> None:
+        stamp, account, sequence = self._stamp, self._account, len(self.decisions)
         self.decisions.append(
             Decision(
-                decision_id=decision_id(stamp.run_id, stamp.beat, account.account_id, sequence),
+                decision_id=DecisionId(f"{self._prefix}{sequence}"),
                 beat=stamp.beat,
                 account_id=account.account_id,
                 sequence=sequence,
-                instrument=intent.instrument,
-                side=intent.side,
-                order_type=intent.order_type,
-                price_e4=intent.price_e4,
-                quantity_shares=intent.quantity_shares,
-                outcome=outcome,
-                layer=verdict.layer,
-                reason=verdict.reason,
-                observed=verdict.observed,
-                limit=verdict.limit,
-                unit=verdict.unit,
+                instrument=instrument,
+                side=side,
+                order_type=order_type,
+                price_e4=price_e4,
+                quantity_shares=quantity_shares,
+                outcome=Outcome.REJECTED,
+                layer=Layer.VALIDITY,
+                reason=reason,
+                observed=0,
+                limit=0,
+                unit=Unit.NONE,
                 nav_fen=account.ledger.nav_fen,
-                cause_kind=intent.cause_kind,
-                cause=intent.cause,
-                score_e6=intent.score_e6,
-                score_beat=intent.score_beat,
-                order_id=order,
+                cause_kind=CauseKind.REQUEST,
+                cause=request_id,
+                score_e6=0,
+                score_beat=-1,
+                order_id="",
                 ts_event_ns=stamp.ts_event_ns,
             ),
         )
-
-
-def intent_of_order(request: OrderRequest) -> Intent:
-    """Return what an order request asks for."""
-    return Intent(
-        instrument=request.instrument,
-        side=request.side,
-        order_type=request.order_type,
-        time_in_force=request.time_in_force,
-        price_e4=request.price_e4,
-        quantity_shares=request.quantity_shares,
-        cause_kind=CauseKind.REQUEST,
-        cause=request.request_id,
-    )
-
-
-def intent_of_cancel(request: CancelRequest, order: OpenOrder | None) -> Intent:
-    """Return the order that a refused cancel request is about; zeros where there is none."""
-    return Intent(
-        instrument=order.instrument if order else 0,
-        side=order.side if order else Side.SELL,
-        order_type=OrderType.LIMIT,
-        time_in_force=TimeInForce.DAY,
-        price_e4=0,
-        quantity_shares=0,
-        cause_kind=CauseKind.REQUEST,
-        cause=request.request_id,
-    )
-
-
-def refuse_request(reason: Reason) -> Refusal:
-    """Return the refusal of a request that is none of an account's, or no news."""
-    return Refusal(Layer.VALIDITY, reason, 0, 0, Unit.NONE)

@@ -28,24 +28,18 @@ from tidegate_common.events.risk import ControlOutcome, Decision
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch
 from tidegate_common.market.fees import FeeSchedule
+from tidegate_common.market.programme_trading import thresholds_on
 from tidegate_risk.engine.closing import ClosingScores
 from tidegate_risk.engine.construction import (
     Asked,
-    Constructor,
     StrategyScores,
+    intents_of_scores,
     read_scores,
-    wishes_of,
 )
 from tidegate_risk.engine.controls import obey_controls
-from tidegate_risk.engine.desk import (
-    CHECKS,
-    Desk,
-    Rules,
-    intent_of_cancel,
-    intent_of_order,
-    refuse_request,
-)
-from tidegate_risk.engine.layers import latch_breaches
+from tidegate_risk.engine.desk import Desk, Rules
+from tidegate_risk.engine.intent import Intents, intents_of_request
+from tidegate_risk.engine.kernels import warm_up
 from tidegate_risk.engine.portfolio import Account, OpenOrder
 from tidegate_risk.engine.rebalance import Rebalancer
 from tidegate_risk.engine.stamps import load_stamp
@@ -102,7 +96,6 @@ class RiskEngine:
 
     def __init__(self, spec: RunSpec, accounts: tuple[AccountId, ...]) -> None:
         specs = {account.account_id: account for account in spec.accounts}
-        fees = FeeSchedule(spec.commission.contract())
         self._spec = spec
         self._strategies = tuple(strategy.name for strategy in spec.strategies)
         self._accounts = {
@@ -110,21 +103,21 @@ class RiskEngine:
             for name in sorted(accounts)
         }
         own = spec.programme_trading
-        self._rules = Rules(fees, CHECKS, own.row() if own is not None else None)
-        self._constructor = Constructor(spec.construction, fees)
+        self._own_thresholds = own.row() if own is not None else None
         self._rebalancer = Rebalancer(
             spec.construction,
-            self._constructor,
             fractions_bps(spec.construction, self._strategies),
         )
-        self._market = Market()
+        self._market = Market(FeeSchedule(spec.commission.contract()))
         self._closing = ClosingScores()
+        # Not in the beat that has the first order.
+        warm_up()
         self._stamp: BeatStamp | None = None
 
     @property
     def universe(self) -> Int64Array:
         """Instruments seen so far, sorted."""
-        return self._market.columns.instrument
+        return self._market.instruments
 
     def on_beat(self, inputs: RiskInputs) -> RiskOutput:
         """Book what happened, mark, and decide on what is asked."""
@@ -135,7 +128,6 @@ class RiskEngine:
         self._book(inputs)
         for account in self._accounts.values():
             account.mark(self._market)
-            latch_breaches(account)
         controls = obey_controls(self._accounts, inputs.requests, stamp)
         desks = self._decide(inputs, stamp)
         is_whole = stamp.is_last or stamp.kind in {BeatKind.OPEN, BeatKind.CLOSE}
@@ -235,11 +227,13 @@ class RiskEngine:
     def _decide(self, inputs: RiskInputs, stamp: BeatStamp) -> list[Desk]:
         requests = _requests_by_account(inputs.requests)
         asked = self._asked(inputs.scores)
+        thresholds = thresholds_on(stamp.trade_date, self._own_thresholds)
+        rules = Rules(self._spec.construction, thresholds.value if thresholds else None)
         desks = []
         for name in sorted(self._accounts.keys() | requests.keys()):
             account = self._accounts.get(name)
             books = account or Account(name, 0, self._spec.limits)
-            desk = Desk(books, self._market, self._rules, stamp)
+            desk = Desk(books, self._market, rules, stamp)
             desks.append(desk)
             own_requests = requests.get(name, [])
             if account is None:
@@ -247,12 +241,9 @@ class RiskEngine:
                 continue
             self._cancel_orders(desk, account, stamp)
             for request in own_requests:
-                _take_request(desk, account, request, stamp.beat)
+                self._take_request(desk, account, request)
             for each in asked:
-                if isinstance(each, StrategyScores):
-                    self._take_scores(desk, account, each, stamp)
-                else:
-                    self._rebalancer.act(each, desk, account, self._market, stamp)
+                desk.decide(self._intents(each, account))
         return desks
 
     def _asked(self, scores: ScoreBatch) -> list[Asked]:
@@ -271,29 +262,26 @@ class RiskEngine:
             asked += read(batch, self._strategies, self._spec.construction)
         return sorted(asked, key=lambda each: self._strategies.index(each.strategy))
 
-    def _take_scores(
-        self,
-        desk: Desk,
-        account: Account,
-        asked: StrategyScores,
-        stamp: BeatStamp,
-    ) -> None:
-        wishes = wishes_of(
-            asked,
-            account,
-            beat=stamp.beat,
-            cooldown_beats=self._spec.construction.cooldown_beats,
-        )
-        for wish in wishes:
-            intent = self._constructor.intent_of(
-                wish,
-                asked,
-                account,
-                self._market,
-                stamp,
-            )
-            desk.decide(intent)
-            account.decided[asked.strategy, wish.instrument] = stamp.beat
+    def _intents(self, asked: Asked, account: Account) -> Intents:
+        if isinstance(asked, StrategyScores):
+            return intents_of_scores(asked, account, self._market, self._spec.construction)
+        return self._rebalancer.intents(asked, account, self._market)
+
+    def _take_request(self, desk: Desk, account: Account, request: Request) -> None:
+        is_new = account.remember_request(request.request_id)
+        if isinstance(request, OrderRequest):
+            if is_new:
+                desk.decide(intents_of_request(request, account, self._market))
+            else:
+                desk.refuse_order(request, Reason.DUPLICATE_REQUEST)
+            return
+        order = account.orders.get(request.order_id)
+        if order is None and is_new:
+            desk.refuse_cancel(request, None, Reason.UNKNOWN_ORDER)
+        elif order is None or not is_new or order.cancel_beat == self._market.beat:
+            desk.refuse_cancel(request, order, Reason.DUPLICATE_REQUEST)
+        else:
+            desk.cancel(order)
 
     def _cancel_orders(self, desk: Desk, account: Account, stamp: BeatStamp) -> None:
         """Cancel what a command or its age ends, as soon as the exchange takes cancels.
@@ -332,28 +320,6 @@ def _requests_by_account(envelopes: Iterable[RequestEnvelope]) -> dict[AccountId
 def _refuse_all(desk: Desk, requests: list[Request]) -> None:
     for request in requests:
         if isinstance(request, OrderRequest):
-            intent = intent_of_order(request)
+            desk.refuse_order(request, Reason.UNKNOWN_ACCOUNT)
         else:
-            intent = intent_of_cancel(request, None)
-        desk.refuse(intent, refuse_request(Reason.UNKNOWN_ACCOUNT))
-
-
-def _take_request(desk: Desk, account: Account, request: Request, beat: int) -> None:
-    is_new = account.remember_request(request.request_id)
-    if isinstance(request, OrderRequest):
-        intent = intent_of_order(request)
-        if is_new:
-            desk.decide(intent)
-        else:
-            desk.refuse(intent, refuse_request(Reason.DUPLICATE_REQUEST))
-        return
-    order = account.orders.get(request.order_id)
-    intent = intent_of_cancel(request, order)
-    if not is_new:
-        desk.refuse(intent, refuse_request(Reason.DUPLICATE_REQUEST))
-    elif order is None:
-        desk.refuse(intent, refuse_request(Reason.UNKNOWN_ORDER))
-    elif order.cancel_beat == beat:
-        desk.refuse(intent, refuse_request(Reason.DUPLICATE_REQUEST))
-    else:
-        desk.cancel(order)
+            desk.refuse_cancel(request, None, Reason.UNKNOWN_ACCOUNT)

@@ -1,163 +1,188 @@
-"""The six layers, cheapest first.
+"""The six layers, cheapest first; a sell is asked for the first one alone."""
 
-Holdings are long only, so a sell only reduces risk: it passes every layer but market hours. Open
-buys count as if they were filled at their worst price.
-"""
-
-from tidegate_common.domain.enums import AccountState, Layer, OrderType, Phase, Reason, Unit
-from tidegate_common.domain.units import notional_fen
-from tidegate_common.market.sessions import can_match_continuously, can_submit
-from tidegate_risk.engine.case import Case, Check, exceeds_bps, ratio_bps_up
-from tidegate_risk.engine.intent import Refusal
-from tidegate_risk.engine.portfolio import Account
-from tidegate_risk.engine.state import UNKNOWN_SECTOR
-
-# After hours an ordinary order finds the market as closed as at night. Refusals name the phase as
-# feeds do, which know no locked part of the opening call.
-_CLOSED_PHASES = frozenset({Phase.HALTED, Phase.CLOSED, Phase.AFTER_HOURS})
-_OBSERVED = {Phase.OPEN_CALL_LOCKED: Phase.OPEN_CALL, Phase.AFTER_HOURS: Phase.CLOSED}
-
-
-def check_command(case: Case) -> Refusal | None:
-    """Before the layers: people let the account reduce its risk only."""
-    if case.account.standing.has_command(AccountState.REDUCING):
-        return Refusal(Layer.VALIDITY, Reason.ACCOUNT_REDUCING)
-    return None
-
-
-def check_market_hours(case: Case) -> Refusal | None:
-    """Layer 1: the session table and the instrument's own phase both let an order in.
-
-    Market orders are for continuous trading only.
-    """
-    session, phase = case.listing.session, case.listing.phase
-    is_market = case.intent.order_type is OrderType.MARKET
-    is_in_session = can_match_continuously(session) if is_market else can_submit(session)
-    if not is_in_session:
-        return _refuse_closed(session)
-    if phase in _CLOSED_PHASES:
-        return _refuse_closed(phase)
-    return None
-
-
-def check_position_size(case: Case) -> Refusal | None:
-    """Layer 2: one position's share of NAV."""
-    account, instrument = case.account, case.intent.instrument
-    held_shares = account.ledger.quantity_shares(instrument)
-    held_fen = notional_fen(case.listing.mark_e4, held_shares)
-    after_fen = held_fen + account.buying_fen.get(instrument, 0) + case.value_fen
-    return _check_share(
-        Layer.POSITION_SIZE,
-        Reason.POSITION_LIMIT,
-        part_fen=after_fen,
-        whole_fen=account.ledger.nav_fen,
-        limit_bps=case.limits.position_bps_max,
-    )
-
-
-def check_daily_loss(case: Case) -> Refusal | None:
-    """Layer 3: loss since the day's opening NAV; once breached, no buys until the next day.
-
-    Or until a RESUME, where the loss is back within the limit.
-    """
-    ledger, limit_bps = case.account.ledger, case.limits.daily_loss_bps_max
-    loss_fen = -ledger.day_pnl_fen
-    if exceeds_bps(loss_fen, ledger.opening_nav_fen, limit_bps):
-        reason = Reason.DAILY_LOSS_LIMIT
-    elif case.account.standing.is_loss_latched:
-        reason = Reason.ACCOUNT_REDUCING
-    else:
-        return None
-    observed = ratio_bps_up(loss_fen, ledger.opening_nav_fen)
-    return Refusal(Layer.DAILY_LOSS, reason, observed, limit_bps, Unit.BPS)
-
-
-def check_drawdown(case: Case) -> Refusal | None:
-    """Layer 4: fall from the high-water mark; once breached, no buys until a RESUME.
-
-    It lifts the latch alone: as long as the fall is beyond the limit, nothing changes.
-    """
-    ledger, limit_bps = case.account.ledger, case.limits.drawdown_bps_max
-    fall_fen = ledger.high_water_fen - ledger.nav_fen
-    if exceeds_bps(fall_fen, ledger.high_water_fen, limit_bps):
-        reason = Reason.DRAWDOWN_LIMIT
-    elif case.account.standing.is_drawdown_latched:
-        reason = Reason.ACCOUNT_REDUCING
-    else:
-        return None
-    observed = ratio_bps_up(fall_fen, ledger.high_water_fen)
-    return Refusal(Layer.DRAWDOWN, reason, observed, limit_bps, Unit.BPS)
-
-
-def check_sector(case: Case) -> Refusal | None:
-    """Layer 5: one sector's share of NAV.
-
-    A feed that classifies nothing makes the whole market one sector, the conservative bound;
-    in a feed that does classify, an instrument without a sector is in doubt.
-    """
-    sector = case.listing.sector
-    if sector == UNKNOWN_SECTOR and case.market.is_classified:
-        return Refusal(Layer.SECTOR_CONCENTRATION, Reason.UNKNOWN_SECTOR)
-    return _check_share(
-        Layer.SECTOR_CONCENTRATION,
-        Reason.SECTOR_LIMIT,
-        part_fen=case.account.sector_fen(sector, case.market) + case.value_fen,
-        whole_fen=case.account.ledger.nav_fen,
-        limit_bps=case.limits.sector_bps_max,
-    )
-
-
-def check_leverage(case: Case) -> Refusal | None:
-    """Layer 6: everything held and being bought, as a share of NAV."""
-    account = case.account
-    return _check_share(
-        Layer.LEVERAGE,
-        Reason.LEVERAGE_LIMIT,
-        part_fen=account.ledger.gross_fen + sum(account.buying_fen.values()) + case.value_fen,
-        whole_fen=account.ledger.nav_fen,
-        limit_bps=case.limits.leverage_bps_max,
-    )
-
-
-SELL_LAYERS: tuple[Check, ...] = (check_market_hours,)
-BUY_LAYERS: tuple[Check, ...] = (
-    check_command,
-    check_market_hours,
-    check_position_size,
-    check_daily_loss,
-    check_drawdown,
-    check_sector,
-    check_leverage,
+from tidegate_common.domain.units import Int64Array
+from tidegate_risk.engine.compiling import inlined
+from tidegate_risk.engine.layout import (
+    ADV,
+    ADV_MAX,
+    AFTER_HOURS,
+    BUYING,
+    CAN_SUBMIT,
+    CLOSED,
+    CONTINUOUS,
+    EXPOSURE,
+    FALL_LATCHED,
+    FALL_MAX,
+    HELD,
+    HIGH_WATER,
+    IS_CLASSIFIED,
+    IS_FALL_LATCHED,
+    IS_LOSS_LATCHED,
+    IS_MARKET,
+    IS_REDUCING,
+    IS_TICK_RUN,
+    LEVERAGE_MAX,
+    LOCKED,
+    LOSS_LATCHED,
+    LOSS_MAX,
+    MARK,
+    NAV,
+    NO_SECTOR,
+    OPEN_BUYS,
+    OPEN_CALL,
+    OPENING_NAV,
+    ORDER_QUANTITY,
+    OVER_ADV,
+    OVER_FALL,
+    OVER_LEVERAGE,
+    OVER_LOSS,
+    OVER_POSITION,
+    OVER_SECTOR,
+    PHASE,
+    PHASE_CLOSED,
+    PHASE_HALTED,
+    POSITION_MAX,
+    REDUCING,
+    SECTOR,
+    SECTOR_MAX,
+    SESSION,
+    UNKNOWN_ADV,
+)
+from tidegate_risk.engine.sizing import (
+    exceeds,
+    fail,
+    value_of_fen,
 )
 
 
-def latch_breaches(account: Account) -> None:
-    """Move an account that breaches its loss or drawdown limit to REDUCING."""
-    ledger, limits, standing = account.ledger, account.limits, account.standing
-    nav_fen, opening_fen, high_fen = ledger.nav_fen, ledger.opening_nav_fen, ledger.high_water_fen
-    state = standing.state
-    if exceeds_bps(opening_fen - nav_fen, opening_fen, limits.daily_loss_bps_max):
-        standing.is_loss_latched = True
-    if exceeds_bps(high_fen - nav_fen, high_fen, limits.drawdown_bps_max):
-        standing.is_drawdown_latched = True
-    # Readers of the portfolio see its state.
-    if standing.state is not state:
-        account.is_changed = True
+@inlined
+def is_buy_refused(
+    intent: Int64Array,
+    listing: Int64Array,
+    rule: Int64Array,
+    state: Int64Array,
+    sectors_fen: Int64Array,
+    value_fen: int,
+    verdict: Int64Array,
+) -> bool:
+    """Tell whether people let the account reduce its risk only, or a layer refuses the buy."""
+    if state[IS_REDUCING]:
+        return fail(verdict, REDUCING, 0, 0)
+    return (
+        is_closed(intent, listing, rule, state, verdict)
+        or _is_position_too_large(intent, listing, state, value_fen, verdict)
+        or _is_volume_too_large(intent, listing, state, verdict)
+        or _has_lost_too_much(state, verdict)
+        or _is_book_too_large(listing, state, sectors_fen, value_fen, verdict)
+    )
 
 
-def _refuse_closed(phase: Phase) -> Refusal:
-    observed = _OBSERVED.get(phase, phase)
-    return Refusal(Layer.MARKET_HOURS, Reason.MARKET_CLOSED, observed=observed)
+@inlined
+def is_closed(
+    intent: Int64Array,
+    listing: Int64Array,
+    rule: Int64Array,
+    state: Int64Array,
+    verdict: Int64Array,
+) -> bool:
+    """Layer 1: the session table and the instrument's own phase both let an order in.
+
+    Market orders are for continuous trading only. Refusals name the phase as feeds do, which know
+    no locked part of the opening call; after hours an order finds the market closed.
+    """
+    session = rule[SESSION]
+    if not (session == CONTINUOUS if intent[IS_MARKET] else rule[CAN_SUBMIT]):
+        closed = session
+    elif state[IS_TICK_RUN] and listing[PHASE] in (PHASE_HALTED, PHASE_CLOSED, AFTER_HOURS):
+        closed = listing[PHASE]
+    else:
+        return False
+    if closed == LOCKED:
+        closed = OPEN_CALL
+    elif closed == AFTER_HOURS:
+        closed = PHASE_CLOSED
+    return fail(verdict, CLOSED, closed, 0)
 
 
-def _check_share(
-    layer: Layer,
-    reason: Reason,
-    *,
-    part_fen: int,
-    whole_fen: int,
-    limit_bps: int,
-) -> Refusal | None:
-    if not exceeds_bps(part_fen, whole_fen, limit_bps):
-        return None
-    return Refusal(layer, reason, ratio_bps_up(part_fen, whole_fen), limit_bps, Unit.BPS)
+@inlined
+def _is_position_too_large(
+    intent: Int64Array,
+    listing: Int64Array,
+    state: Int64Array,
+    value_fen: int,
+    verdict: Int64Array,
+) -> bool:
+    """Layer 2: one position's share of NAV."""
+    held_fen = value_of_fen(listing[MARK], intent[HELD])
+    after_fen = held_fen + intent[BUYING] + value_fen
+    if exceeds(after_fen, state[NAV], state[POSITION_MAX]):
+        return fail(verdict, OVER_POSITION, after_fen, state[POSITION_MAX])
+    return False
+
+
+@inlined
+def _is_volume_too_large(
+    intent: Int64Array,
+    listing: Int64Array,
+    state: Int64Array,
+    verdict: Int64Array,
+) -> bool:
+    """Layer 2 as well: shares against what the market trades on an average day, where it is asked.
+
+    What other open buys may still add counts. Before the first close nobody knows: in doubt.
+    """
+    if state[ADV_MAX] == 0:
+        return False
+    if listing[ADV] < 0:
+        return fail(verdict, UNKNOWN_ADV, 0, 0)
+    shares = intent[OPEN_BUYS] + verdict[ORDER_QUANTITY]
+    if exceeds(shares, listing[ADV], state[ADV_MAX]):
+        return fail(verdict, OVER_ADV, shares, state[ADV_MAX])
+    return False
+
+
+@inlined
+def _has_lost_too_much(state: Int64Array, verdict: Int64Array) -> bool:
+    """Layers 3 and 4: loss since the day's opening NAV, fall from the high-water mark.
+
+    Once breached, no buys until the next day, of a loss, or until a RESUME. It lifts the latch
+    alone: as long as the limit is breached, nothing changes.
+    """
+    loss_fen = state[OPENING_NAV] - state[NAV]
+    if exceeds(loss_fen, state[OPENING_NAV], state[LOSS_MAX]):
+        return fail(verdict, OVER_LOSS, loss_fen, state[LOSS_MAX])
+    if state[IS_LOSS_LATCHED]:
+        return fail(verdict, LOSS_LATCHED, loss_fen, state[LOSS_MAX])
+    fall_fen = state[HIGH_WATER] - state[NAV]
+    if exceeds(fall_fen, state[HIGH_WATER], state[FALL_MAX]):
+        return fail(verdict, OVER_FALL, fall_fen, state[FALL_MAX])
+    if state[IS_FALL_LATCHED]:
+        return fail(verdict, FALL_LATCHED, fall_fen, state[FALL_MAX])
+    return False
+
+
+@inlined
+def _is_book_too_large(
+    listing: Int64Array,
+    state: Int64Array,
+    sectors_fen: Int64Array,
+    value_fen: int,
+    verdict: Int64Array,
+) -> bool:
+    """Layers 5 and 6: one sector's share of NAV, then that of all that is held and being bought.
+
+    A feed that classifies nothing makes the whole market one sector, the conservative bound; in
+    one that does, an instrument without a sector is in doubt, and counts in every sector.
+    """
+    sector = listing[SECTOR]
+    if sector == 0 and state[IS_CLASSIFIED]:
+        return fail(verdict, NO_SECTOR, 0, 0)
+    after_fen = sectors_fen[sector] + value_fen
+    if sector:
+        after_fen += sectors_fen[0]
+    if exceeds(after_fen, state[NAV], state[SECTOR_MAX]):
+        return fail(verdict, OVER_SECTOR, after_fen, state[SECTOR_MAX])
+    after_fen = state[EXPOSURE] + value_fen
+    if exceeds(after_fen, state[NAV], state[LEVERAGE_MAX]):
+        return fail(verdict, OVER_LEVERAGE, after_fen, state[LEVERAGE_MAX])
+    return False

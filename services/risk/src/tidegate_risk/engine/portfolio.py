@@ -7,10 +7,13 @@
   add up, a buy dearer than its bound) halts the account: from there on its state is in doubt.
 """
 
-from dataclasses import asdict, astuple, dataclass
-from typing import TypedDict, cast
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import NamedTuple, TypedDict, cast
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from tidegate_common.domain.enums import Side
 from tidegate_common.domain.ids import AccountId, OrderId, RequestId
@@ -26,20 +29,21 @@ from tidegate_common.events.portfolio import (
 )
 from tidegate_common.events.run import RiskLimits
 from tidegate_common.frames.frame import BeatStamp
-from tidegate_common.ledger import Ledger, LedgerError
+from tidegate_common.ledger import Ledger, LedgerError, Reservation
 from tidegate_common.market.fees import Fees
 from tidegate_common.market.settlement import is_t_plus_one
 from tidegate_risk.engine.activity import Activity
-from tidegate_risk.engine.sleeves import Interest, Sleeves
+from tidegate_risk.engine.layout import MARK, SECTOR
+from tidegate_risk.engine.ratios import exceeds_bps
+from tidegate_risk.engine.sleeves import Sleeves
 from tidegate_risk.engine.standing import Standing
-from tidegate_risk.engine.state import UNKNOWN_SECTOR, Market
+from tidegate_risk.engine.state import Market
 
 # A repeat of a request comes within seconds; so many ids of one account reach back far longer.
 REQUEST_IDS_MAX = 10_000
 
 
-@dataclass(slots=True)
-class OpenOrder:
+class OpenOrder(Struct, gc=False):
     """An order that the exchange has, or will have with the next beat.
 
     bound_price_e4 : worst price that it can trade at; values what is still open.
@@ -90,6 +94,23 @@ class OpenOrder:
         )
 
 
+class Stake(NamedTuple):
+    """What an account has in one instrument, before an order of one side.
+
+    sellable_shares : what an order of the beat may sell.
+    buying_fen, buying_shares : what its open buys may still add.
+    opposite_e4 : nearest price of its own open orders of the other side, 0 without one.
+    bought_shares : filled buys of the day.
+    """
+
+    held_shares: int
+    sellable_shares: int
+    buying_fen: int
+    opposite_e4: int
+    buying_shares: int
+    bought_shares: int
+
+
 class _Dump(TypedDict):
     ledger: JsonDict
     limits: dict[str, int]
@@ -105,7 +126,7 @@ class Account:
     """The ledger of one account, and what risk remembers besides.
 
     limits : those in force; a command may have changed what the run began with.
-    decided : beat of the last decision for a strategy's interest in an instrument.
+    decided : beat of each strategy's last decision on an instrument.
     requests : ids seen, oldest first.
     buying_fen : exposure of open buys by instrument.
     activity : what the account did today.
@@ -120,7 +141,7 @@ class Account:
         self.standing = Standing()
         self.orders: dict[OrderId, OpenOrder] = {}
         self.buying_fen: dict[int, int] = {}
-        self.decided: dict[Interest, int] = {}
+        self.decided: dict[str, dict[int, int]] = {}
         self.requests: dict[RequestId, None] = {}
         self.activity = Activity()
         self.sleeves = Sleeves()
@@ -186,12 +207,18 @@ class Account:
         if update.status.is_terminal:
             self._release(order)
 
-    def reserve(self, order: OpenOrder, *, cash_fen: int, is_for_next_day: bool) -> None:
-        """Hold back what an accepted order may need.
+    def reserve(
+        self,
+        accepted: Sequence[tuple[OpenOrder, int, int]],
+        *,
+        is_for_next_day: bool,
+    ) -> None:
+        """Hold back what accepted orders may need.
 
         Parameters
         ----------
-        cash_fen : most that it can cost: a buy with its fees, a sell beyond its proceeds.
+        accepted : orders, each with its value at its worst price, and the most that it can cost: a
+            buy with its fees, a sell beyond its proceeds; fen.
         is_for_next_day : accepted after the close.
 
         Raises
@@ -199,36 +226,71 @@ class Account:
         LedgerError
             If the checks let in what the ledger cannot hold back: our bug.
         """
-        if order.side is Side.BUY:
-            self.ledger.freeze_buy(
+        reservations = []
+        for order, _, needed_fen in accepted:
+            is_sell = order.side is Side.SELL
+            reservation = Reservation(
                 order.order_id,
                 order.instrument,
-                quantity_shares=order.quantity_shares,
-                cash_fen=cash_fen,
-                has_same_day_resale=not is_t_plus_one(order.instrument),
+                order.side,
+                order.quantity_shares,
+                needed_fen,
+                is_sell and is_for_next_day,
+                not is_sell and not is_t_plus_one(order.instrument),
             )
-        else:
-            self.ledger.freeze_sell(
-                order.order_id,
-                order.instrument,
-                quantity_shares=order.quantity_shares,
-                cash_fen=cash_fen,
-                is_for_next_day=is_for_next_day,
-            )
-        self._take_up(order)
-        value_fen = notional_fen(order.bound_price_e4, order.quantity_shares)
-        self.sleeves.count_order(order.strategy, value_fen)
+            reservations.append(reservation)
+        self.ledger.freeze_many(reservations)
+        for order, value_fen, _ in accepted:
+            self._take_up(order, 0 if order.side is Side.SELL else value_fen)
         self.is_changed = True
 
-    def has_open_order(self, instrument: int) -> bool:
-        """Tell whether an order in the instrument works."""
-        return instrument in self.buying_fen or self.ledger.frozen_shares(instrument) > 0
+    def resting(self, strategy: str, *, beat: int, cooldown_beats: int) -> set[int]:
+        """Return where a strategy may not act: an order works, or its cooldown is not over."""
+        decided = self.decided.get(strategy, {})
+        cooling = (each for each, at in decided.items() if beat - at < cooldown_beats)
+        return {*self.buying_fen, *self.ledger.frozen_instruments, *cooling}
 
-    def can_act(self, interest: Interest, *, beat: int, cooldown_beats: int) -> bool:
-        """Tell whether no order works in the instrument and the strategy's cooldown is over."""
-        decided = self.decided.get(interest)
-        is_cool = decided is None or beat - decided >= cooldown_beats
-        return is_cool and not self.has_open_order(interest[1])
+    def stake(self, instrument: int, side: Side, *, is_for_next_day: bool) -> Stake:
+        """Return what the account has in an instrument, before an order of a side."""
+        ledger = self.ledger
+        is_selling = ledger.frozen_shares(instrument) > 0
+        is_buying = instrument in self.buying_fen
+        # Asked first, because to look through all open orders for each intent costs too much.
+        orders = [
+            order
+            for order in (self.orders.values() if is_selling or is_buying else ())
+            if order.instrument == instrument
+        ]
+        # What is filled in full and not yet ended trades no more: its side has to hold back some.
+        is_met = is_selling if side is Side.BUY else is_buying
+        nearest = min if side is Side.BUY else max
+        return Stake(
+            held_shares=ledger.quantity_shares(instrument),
+            sellable_shares=ledger.sellable_shares(instrument, is_for_next_day=is_for_next_day),
+            buying_fen=self.buying_fen.get(instrument, 0),
+            opposite_e4=(
+                nearest(order.bound_price_e4 for order in orders if order.side is not side)
+                if is_met
+                else 0
+            ),
+            buying_shares=sum(order.leaves_shares for order in orders if order.side is Side.BUY),
+            bought_shares=self.activity.bought_shares.get(instrument, 0),
+        )
+
+    def stakes(
+        self,
+        instruments: Sequence[int],
+        sides: Sequence[Side],
+        *,
+        is_for_next_day: bool,
+    ) -> Iterator[tuple[int, Stake]]:
+        """Yield place and stake, before an order of its side, of the instruments that have one."""
+        known, buying = self.ledger.known_instruments, self.buying_fen
+        bought = self.activity.bought_shares
+        for place, instrument in enumerate(instruments):
+            if instrument in known or instrument in buying or instrument in bought:
+                side = sides[place]
+                yield place, self.stake(instrument, side, is_for_next_day=is_for_next_day)
 
     def remember_request(self, request_id: RequestId) -> bool:
         """Return whether a request is new, and remember it."""
@@ -241,22 +303,41 @@ class Account:
 
     def forget_decisions_before(self, beat: int) -> None:
         """Drop what no cooldown asks for any more."""
-        self.decided = {interest: at for interest, at in self.decided.items() if at >= beat}
+        kept = {
+            name: {instrument: at for instrument, at in own.items() if at >= beat}
+            for name, own in self.decided.items()
+        }
+        self.decided = {name: own for name, own in kept.items() if own}
 
     def mark(self, market: Market) -> None:
-        """Value the holdings at the market's marks."""
-        self.ledger.mark(market.columns.mark_e4[self._rows_in(market)])
+        """Value the holdings at the market's marks, and latch the limits that are breached."""
+        self.ledger.mark(market.table[self._rows_in(market), MARK])
+        self.latch_breaches()
 
-    def sector_fen(self, sector: int, market: Market) -> int:
-        """Return holdings and open buys of a sector; those of no known sector count in each."""
-        sectors = market.columns.sector[self._rows_in(market)]
-        is_in_sector = (sectors == sector) | (sectors == UNKNOWN_SECTOR)
-        held_fen = int(self.ledger.values_fen[is_in_sector].sum())
-        return held_fen + sum(
-            exposure_fen
-            for instrument, exposure_fen in self.buying_fen.items()
-            if market.sector_of(instrument) in {sector, UNKNOWN_SECTOR}
+    def latch_breaches(self) -> None:
+        """Move on to REDUCING where the loss or the drawdown limit is breached."""
+        ledger, limits, standing = self.ledger, self.limits, self.standing
+        nav_fen, opening_fen, high_fen = (
+            *(ledger.nav_fen, ledger.opening_nav_fen, ledger.high_water_fen),
         )
+        state = standing.state
+        if exceeds_bps(opening_fen - nav_fen, opening_fen, limits.daily_loss_bps_max):
+            standing.is_loss_latched = True
+        if exceeds_bps(high_fen - nav_fen, high_fen, limits.drawdown_bps_max):
+            standing.is_drawdown_latched = True
+        # Readers of the portfolio see its state.
+        if standing.state is not state:
+            self.is_changed = True
+
+    def sectors_fen(self, market: Market) -> Int64Array:
+        """Return holdings and open buys by sector, (k,) int64; 0 is of no known sector."""
+        sectors = market.table[self._rows_in(market), SECTOR]
+        sums_fen: Int64Array = np.zeros(market.sector_count, np.int64)
+        np.add.at(sums_fen, sectors, self.ledger.values_fen)
+        if self.buying_fen:
+            sectors = market.table[market.rows_of(self.buying_fen), SECTOR]
+            np.add.at(sums_fen, sectors, list(self.buying_fen.values()))
+        return sums_fen
 
     def equity(self) -> EquityPoint:
         """Return cash and NAV at the last mark."""
@@ -279,17 +360,7 @@ class Account:
             day_pnl_fen=ledger.day_pnl_fen,
             realised_pnl_fen=ledger.realised_pnl_fen,
             fees_fen=ledger.fees.total_fen,
-            positions=tuple(
-                PositionState(
-                    instrument=holding.instrument,
-                    quantity_shares=holding.quantity_shares,
-                    sellable_shares=holding.sellable_shares,
-                    cost_fen=holding.cost_fen,
-                    mark_e4=holding.mark_e4,
-                    value_fen=holding.value_fen,
-                )
-                for holding in ledger.holdings
-            ),
+            positions=tuple(PositionState(*row) for row in ledger.holding_rows()),
             usage=usage,
             open_order_count=len(self.orders),
         )
@@ -304,7 +375,11 @@ class Account:
                 [str(value) if isinstance(value, Side) else value for value in astuple(o)]
                 for o in self.orders.values()
             ],
-            "decided": [[*interest, beat] for interest, beat in self.decided.items()],
+            "decided": [
+                [name, instrument, beat]
+                for name, own in self.decided.items()
+                for instrument, beat in own.items()
+            ],
             "requests": list(self.requests),
             "activity": self.activity.dump(),
             "sleeves": self.sleeves.dump(),
@@ -327,8 +402,10 @@ class Account:
         self.orders, self.buying_fen = {}, {}
         for order in orders:
             order.side = Side(order.side)
-            self._take_up(order)
-        self.decided = {(name, number): beat for name, number, beat in dump["decided"]}
+            self._take_up(order, order.exposure_fen)
+        self.decided = {}
+        for name, number, beat in dump["decided"]:
+            self.decided.setdefault(name, {})[number] = beat
         self.requests = dict.fromkeys(dump["requests"])
         self.activity = Activity.load(dump["activity"])
         self.sleeves = Sleeves.load(dump["sleeves"])
@@ -339,9 +416,11 @@ class Account:
         self.ledger.unfreeze(order.order_id)
         self._add_buying(order.instrument, -order.exposure_fen)
 
-    def _take_up(self, order: OpenOrder) -> None:
+    def _take_up(self, order: OpenOrder, exposure_fen: int) -> None:
+        instrument = order.instrument
         self.orders[order.order_id] = order
-        self._add_buying(order.instrument, order.exposure_fen)
+        if exposure_fen:
+            self.buying_fen[instrument] = self.buying_fen.get(instrument, 0) + exposure_fen
 
     def _add_buying(self, instrument: int, change_fen: int) -> None:
         exposure_fen = self.buying_fen.get(instrument, 0) + change_fen
@@ -352,7 +431,7 @@ class Account:
 
     def _rows_in(self, market: Market) -> Int64Array:
         """Return the market's rows of what is held, aligned with the ledger's instruments."""
-        held, universe = self.ledger.instruments, market.columns.instrument
+        held, universe = self.ledger.instruments, market.instruments
         # Neither array changes in place: the same two have the same rows.
         if held is not self._held or universe is not self._universe:
             self._rows = market.rows_of(held.tolist())

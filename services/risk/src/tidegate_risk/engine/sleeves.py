@@ -47,7 +47,7 @@ class Sleeves:
         }
 
     def count_order(self, strategy: str, value_fen: int) -> None:
-        """Count an accepted order as turnover; one that people made is nobody's."""
+        """Count accepted orders of so much value as turnover; what people order is nobody's."""
         if strategy:
             self.traded_fen[strategy] = self.traded_fen.get(strategy, 0) + value_fen
 

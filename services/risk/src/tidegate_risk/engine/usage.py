@@ -1,11 +1,9 @@
 """How much of its limits an account uses, for people to see; no decision reads it."""
 
-from collections import Counter
-
 from tidegate_common.domain.enums import Layer
 from tidegate_common.events.portfolio import LimitUsage
-from tidegate_risk.engine.case import ratio_bps_up
 from tidegate_risk.engine.portfolio import Account
+from tidegate_risk.engine.ratios import ratio_bps_up
 from tidegate_risk.engine.state import UNKNOWN_SECTOR, Market
 
 
@@ -15,18 +13,17 @@ def usage_of(account: Account, market: Market) -> tuple[LimitUsage, ...]:
     As the layers count: open buys at their worst price, a holding of unknown sector in every one.
     """
     ledger, limits = account.ledger, account.limits
-    values = zip(ledger.instruments.tolist(), ledger.values_fen.tolist(), strict=True)
-    exposures = Counter(dict(values))
-    exposures.update(account.buying_fen)
-    sectors: Counter[int] = Counter()
-    for instrument, exposure_fen in exposures.items():
-        sectors[market.sector_of(instrument)] += exposure_fen
-    in_doubt_fen = sectors.pop(UNKNOWN_SECTOR, 0)
-    position_fen = max(exposures.values(), default=0)
-    sector_fen = max(sectors.values(), default=0) + in_doubt_fen
+    sectors_fen = account.sectors_fen(market)
+    in_doubt_fen, known_fen = int(sectors_fen[UNKNOWN_SECTOR]), sectors_fen[UNKNOWN_SECTOR + 1 :]
+    sector_fen = int(known_fen.max(initial=0)) + in_doubt_fen
+    held_fen = dict(zip(ledger.instruments.tolist(), ledger.values_fen.tolist(), strict=True))
+    buying_fen = account.buying_fen
+    both_fen = [held_fen[each] + buying_fen[each] for each in held_fen.keys() & buying_fen.keys()]
+    exposures_fen = (*held_fen.values(), *buying_fen.values(), *both_fen)
+    position_fen = max(exposures_fen, default=0)
     nav_fen, opening_fen, high_fen = ledger.nav_fen, ledger.opening_nav_fen, ledger.high_water_fen
     loss_fen, fall_fen = max(0, opening_fen - nav_fen), high_fen - nav_fen
-    gross_fen = exposures.total()
+    gross_fen = int(sectors_fen.sum())
     return (
         _use(Layer.POSITION_SIZE, position_fen, nav_fen, limits.position_bps_max),
         _use(Layer.DAILY_LOSS, loss_fen, opening_fen, limits.daily_loss_bps_max),
