@@ -116,7 +116,9 @@ def test_round_trips_without_any_count_are_none() -> None:
 def test_find_bench_unknown_name_lists_the_known_ones() -> None:
     """The user learns what there is."""
     assert find_bench("codec").name == "codec"
-    with pytest.raises(ConfigError, match="one of codec, rules, signals, loop, lockstep, was 'x'"):
+    with pytest.raises(
+        ConfigError, match="one of codec, rules, signals, risk, loop, lockstep, was 'x'"
+    ):
         find_bench("x")
 
 

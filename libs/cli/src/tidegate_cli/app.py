@@ -209,7 +209,7 @@ def bench(
     repeats: Annotated[int, typer.Option("--repeats", min=0, help="0: the bench's own.")] = 0,
     instruments: Annotated[
         int,
-        typer.Option("--instruments", min=0, help="Of bench signals; 0: every A-share."),
+        typer.Option("--instruments", min=0, help="Of benches signals and risk; 0: every A-share."),
     ] = 0,
     frames: Annotated[
         int,

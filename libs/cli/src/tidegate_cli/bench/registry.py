@@ -11,6 +11,7 @@ from tidegate_cli.bench.frame import BenchReport
 from tidegate_cli.bench.lockstep import bench_lockstep
 from tidegate_cli.bench.loop import bench_loop
 from tidegate_cli.bench.options import BenchOptions
+from tidegate_cli.bench.risk import bench_risk
 from tidegate_cli.bench.rules import bench_rules
 from tidegate_cli.bench.signals import bench_signals
 from tidegate_common.errors import ConfigError
@@ -36,6 +37,7 @@ BENCHES: Final = (
     Bench("codec", "encode and decode a frame, ns per row", bench_codec),
     Bench("rules", "the rule book for every A-share, us per day", bench_rules),
     Bench("signals", "every A-share's indicators, beside TA-Lib and others, us", bench_signals),
+    Bench("risk", "orders through risk, beside NautilusTrader and VeighNa, us", bench_risk),
     Bench("loop", "the backtester's loop, beats/s", bench_loop),
     Bench("lockstep", "the whole stack through the broker, beats/s", bench_lockstep),
 )
