@@ -88,6 +88,12 @@ class Reference:
     is_st: bool = False
     open_e4: int = 0
     sector: str = "finance"
+    fund_board: Board | None = None
+
+    @property
+    def board(self) -> Board:
+        """What the code says, but of a fund."""
+        return self.fund_board or board_of(self.instrument)
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def reference_rows(references: Sequence[Reference]) -> ReferenceRows:
     sorted_ = sorted(references, key=lambda each: each.instrument)
     return ReferenceRows(
         instrument=np.array([each.instrument for each in sorted_], np.int64),
-        board=np.array([board_of(each.instrument) for each in sorted_], np.uint8),
+        board=np.array([each.board for each in sorted_], np.uint8),
         limit_state=np.array([each.limit_state for each in sorted_], np.uint8),
         is_st=np.array([each.is_st for each in sorted_], np.bool_),
         is_suspended=np.array([each.is_suspended for each in sorted_], np.bool_),

@@ -17,7 +17,7 @@ from tests.unit.risk.scenario import (
     update_of,
 )
 
-from tidegate_common.domain.enums import OrderStatus, OrderType, Phase, Reason, Side
+from tidegate_common.domain.enums import Board, OrderStatus, OrderType, Phase, Reason, Side
 from tidegate_common.domain.ids import AccountId, RequestId
 from tidegate_common.engine import EngineState
 from tidegate_common.events.orders import RequestEnvelope
@@ -26,6 +26,7 @@ from tidegate_common.market.programme_trading import THRESHOLD_ROWS
 from tidegate_risk.engine.engine import RiskEngine, RiskOutput
 
 CHINEXT = 2300059
+FUND = 1510300
 BEIJING = 3830799
 RICH_FEN = 10**10
 BUY = {"cross": {BANK: 400_000}}
@@ -206,6 +207,27 @@ def test_market_buy_with_an_own_sell_above_the_new_upper_limit_is_a_self_trade()
 
     assert _reasons(output) == [Reason.SELF_TRADE]
     assert (output.decisions[0].observed, output.decisions[0].limit) == (42_000, 44_000)
+
+
+def test_open_buy_of_less_than_half_a_fen_is_met_all_the_same() -> None:
+    """Four shares of a fund at 0.001 round to nothing, but their order is open."""
+    fund = Reference(FUND, prev_close_e4=20, limit_up_e4=30, limit_down_e4=10, fund_board=Board.ETF)
+    quote = Quote(FUND, last_e4=20)
+    stage = Stage()
+    stage.open(fund)
+    held = stage.ask(quote, instrument=FUND, price_e4=20, quantity_shares=1_000).submits[0]
+    stage.tick(fills=(fill_of(held),), updates=(filled(held),))
+    stage.close({FUND: 20})
+    stage.open(fund)
+    order = stage.ask(quote, instrument=FUND, price_e4=10, quantity_shares=100).submits[0]
+    rest = update_of(order, OrderStatus.PARTIALLY_FILLED, filled_shares=96)
+    stage.tick(quote, fills=(fill_of(order, quantity_shares=96),), updates=(rest,))
+
+    meeting = stage.ask(quote, instrument=FUND, side=Side.SELL, price_e4=10)
+    stage.tick(updates=(update_of(order, OrderStatus.CANCELED, filled_shares=96),))
+    alone = stage.ask(quote, instrument=FUND, side=Side.SELL, price_e4=10)
+
+    assert _reasons(meeting) + _reasons(alone) == [Reason.SELF_TRADE, Reason.NONE]
 
 
 def test_order_that_ended_is_no_self_trade() -> None:

@@ -73,10 +73,14 @@ class OpenOrder(Struct, gc=False):
 
     @property
     def exposure_fen(self) -> int:
-        """What it may still add to the portfolio; nothing where it sells."""
-        if self.side is Side.SELL:
+        """What it may still add to the portfolio; nothing where it sells.
+
+        A fen at least as long as it may trade: a few shares of a fund are worth less, but their
+        order is open.
+        """
+        if self.side is Side.SELL or not self.leaves_shares:
             return 0
-        return notional_fen(self.bound_price_e4, self.leaves_shares)
+        return max(1, notional_fen(self.bound_price_e4, self.leaves_shares))
 
     @property
     def state(self) -> OpenOrderState:
