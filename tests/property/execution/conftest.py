@@ -19,7 +19,8 @@ from tidegate_common.testing.builders import make_reference_rows
 from tidegate_execution.engine import ExecutionEngine, ExecutionReport
 
 RUN = RunId("run")
-TRADE_DATE = 20230201
+# All kinds of orders are in force, and no price drawn here is outside the cage.
+TRADE_DATE = 2026_07_06
 # The last one is suspended all day.
 INSTRUMENTS = (1600519, 2000333, 2300750)
 DOWN_E4, UP_E4 = 99_700, 100_300
@@ -36,6 +37,11 @@ SPEC = RunSpec(
 PRICES = st.sampled_from(range(DOWN_E4, UP_E4 + TICK_E4, TICK_E4))
 SHARES = st.sampled_from([0, 100, 137, 200])
 QUANTITIES = st.sampled_from([1, 100, 150, 400, 1_000])
+TYPES = st.sampled_from(
+    [OrderType.LIMIT] * 10 + [OrderType.MARKET, OrderType.FIXED_PRICE] * 3 + list(OrderType),
+)
+TIMES_IN_FORCE = st.sampled_from([TimeInForce.DAY] * 4 + list(TimeInForce))
+PHASES = st.sampled_from([Phase.CONTINUOUS] * 12 + [Phase.AFTER_HOURS] * 4 + list(Phase))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ def commands(
     submits = []
     for sequence in range(draw(st.integers(0, 3))):
         account = AccountId(draw(st.sampled_from("abc")))
-        is_limit = draw(st.integers(0, 4)) > 0
+        order_type = draw(TYPES)
         submits.append(
             SubmitOrder(
                 order_id=order_id(RUN, beat, account, sequence),
@@ -108,11 +114,9 @@ def commands(
                 sequence=sequence,
                 instrument=draw(st.sampled_from(INSTRUMENTS[:1] * 4 + INSTRUMENTS)),
                 side=draw(st.sampled_from(Side)),
-                order_type=OrderType.LIMIT if is_limit else OrderType.MARKET,
-                time_in_force=draw(
-                    st.sampled_from([TimeInForce.DAY, TimeInForce.DAY, TimeInForce.IOC]),
-                ),
-                price_e4=draw(PRICES) if is_limit else 0,
+                order_type=order_type,
+                time_in_force=draw(TIMES_IN_FORCE),
+                price_e4=0 if order_type.is_market else draw(PRICES),
                 quantity_shares=draw(QUANTITIES),
                 ts_event_ns=0,
             ),
@@ -133,7 +137,7 @@ def quotes(draw: st.DrawFn, volumes: dict[int, int]) -> QuoteRows:
     spoken = [number for number in INSTRUMENTS if draw(st.integers(0, 5)) > 0]
     phases, lasts, traded, books = [], [], [], []
     for number in spoken:
-        phases.append(draw(st.sampled_from([Phase.CONTINUOUS] * 4 + [Phase.CLOSE_CALL])))
+        phases.append(draw(PHASES))
         lasts.append(draw(PRICES))
         volumes[number] += draw(st.sampled_from([0, 0, 300, 1_000, 5_003]))
         traded.append(volumes[number])

@@ -17,9 +17,11 @@ from tidegate_common.domain.enums import (
     Exchange,
     Liquidity,
     OrderStatus,
+    OrderType,
     Phase,
     PriceSource,
     Side,
+    TimeInForce,
 )
 from tidegate_common.domain.ids import EXCHANGE_STEP, OrderId
 from tidegate_common.domain.units import BPS
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 # As the laboratory has them.
 DOWN_E4, UP_E4, TICK_E4 = 99_700, 100_300, 100
 INSTRUMENTS = (1600519, 2000333, 2300750)
-TRADE_DATE = 2023_02_01
+TRADE_DATE = 2026_07_06
 PARTICIPATION_BPS = 2_000
 
 thorough = settings(max_examples=80, deadline=None)
@@ -207,6 +209,60 @@ def test_queue_fills_stay_within_the_participation_cap(
 
 @thorough
 @given(data=st.data())
+def test_fills_at_one_price_for_all_stay_within_the_participation_cap(
+    laboratory: "Laboratory",
+    data: st.DataObject,
+) -> None:
+    """An auction fills as it ends, after hours the close; both at the last price."""
+    beats = data.draw(laboratory.tick_days)
+    outcome = laboratory.play(beats)
+
+    phases: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for beat, report in zip(outcome.beats, outcome.reports, strict=True):
+        rows = beat.frame.rows
+        fills = [
+            fill
+            for fill in report.fills
+            if fill.source in {PriceSource.AUCTION, PriceSource.FIXED_PRICE}
+        ]
+        if not isinstance(rows, QuoteRows):
+            assert fills == []
+            continue
+        for row, number in enumerate(rows.instrument.tolist()):
+            mine = [fill for fill in fills if fill.instrument == number]
+            traded = int(rows.volume_shares[row]) - last.get(number, 0)
+            for source in {fill.source for fill in mine}:
+                got = sum(fill.quantity_shares for fill in mine if fill.source is source)
+                assert got <= traded * PARTICIPATION_BPS // BPS
+                assert (phases[number] == Phase.AFTER_HOURS) is (source is PriceSource.FIXED_PRICE)
+            assert {fill.price_e4 for fill in mine} <= {int(rows.last_e4[row])}
+            last[number] = int(rows.volume_shares[row])
+            phases[number] = int(rows.phase[row])
+
+
+@thorough
+@given(data=st.data())
+def test_fill_or_kill_order_is_filled_as_a_whole_or_not_at_all(
+    laboratory: "Laboratory",
+    data: st.DataObject,
+) -> None:
+    """In one beat, whatever it meets."""
+    beats = data.draw(laboratory.runs)
+    outcome = laboratory.play(beats)
+
+    filled: dict[OrderId, set[tuple[int, int]]] = defaultdict(set)
+    for update in outcome.updates:
+        filled[update.order_id].add((update.beat, update.cumulative_shares))
+    for number, order in outcome.orders.items():
+        if order.time_in_force is TimeInForce.FOK:
+            counts = {count for _, count in filled[number]}
+            assert counts <= {0, order.quantity_shares}
+            assert len({fill.beat for fill in outcome.fills if fill.order_id == number}) <= 1
+
+
+@thorough
+@given(data=st.data())
 def test_bar_fills_stay_within_the_participation_cap(
     laboratory: "Laboratory",
     data: st.DataObject,
@@ -268,15 +324,19 @@ def test_level_fill_of_an_order_means_that_those_before_it_are_filled(
     laboratory: "Laboratory",
     data: st.DataObject,
 ) -> None:
-    """Who has the better price, or the same and was earlier, takes the displayed shares first."""
+    """Who has the better price, or the same and was earlier, takes the displayed shares first.
+
+    Of orders that name a price, or all of the five levels; fill-or-kill may give way.
+    """
     beats = data.draw(laboratory.tick_days)
     outcome = laboratory.play(beats)
     working: dict[OrderId, SubmitOrder] = {}
 
     for beat, report in zip(outcome.beats, outcome.reports, strict=True):
-        working |= {order.order_id: order for order in beat.submits}
+        working |= {order.order_id: order for order in beat.submits if is_ranked(order)}
         status = {update.order_id: update.status for update in report.updates}
-        takers = {fill.order_id for fill in report.fills if fill.source is PriceSource.LEVEL}
+        levels = {fill.order_id for fill in report.fills if fill.source is PriceSource.LEVEL}
+        takers = levels & set(working)
         gone = {OrderStatus.REJECTED, OrderStatus.FILLED}
         for taker in (working[number] for number in sorted(takers)):
             for other in working.values():
@@ -286,7 +346,13 @@ def test_level_fill_of_an_order_means_that_those_before_it_are_filled(
                     assert status.get(other.order_id) in gone
         for number, state in status.items():
             if state.is_terminal:
-                del working[number]
+                working.pop(number, None)
+
+
+def is_ranked(order: SubmitOrder) -> bool:
+    """Tell whether an order's priority is known before it meets the book."""
+    is_known = order.order_type in {OrderType.LIMIT, OrderType.MARKET}
+    return is_known and order.time_in_force is not TimeInForce.FOK
 
 
 def rank(order: SubmitOrder) -> tuple[int, int, str, int]:
@@ -401,7 +467,7 @@ def test_strategies_make_fills_of_every_source(laboratory: "Laboratory", kind: B
     runs = laboratory.tick_days if kind is BeatKind.TICK else laboratory.bar_days
     found: set[PriceSource] = set()
 
-    @settings(max_examples=60, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=300, deadline=None, derandomize=True, database=None)
     @given(runs)
     def collect(beats: "list[Beat]") -> None:
         found.update(fill.source for fill in laboratory.play(beats).fills)
@@ -409,7 +475,7 @@ def test_strategies_make_fills_of_every_source(laboratory: "Laboratory", kind: B
     collect()
 
     expected = {
-        BeatKind.TICK: {PriceSource.LEVEL, PriceSource.QUEUE},
+        BeatKind.TICK: set(PriceSource) - {PriceSource.BAR_OPEN, PriceSource.BAR},
         BeatKind.CLOSE: {PriceSource.BAR_OPEN, PriceSource.BAR},
     }
     assert found == expected[kind]

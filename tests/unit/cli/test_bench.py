@@ -117,7 +117,7 @@ def test_find_bench_unknown_name_lists_the_known_ones() -> None:
     """The user learns what there is."""
     assert find_bench("codec").name == "codec"
     with pytest.raises(
-        ConfigError, match="one of codec, rules, signals, risk, loop, lockstep, was 'x'"
+        ConfigError, match="codec, rules, signals, risk, execution, loop, lockstep, was 'x'"
     ):
         find_bench("x")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tidegate_cli.limits import load_limits
-from tidegate_common.domain.enums import ConstructionMethod
+from tidegate_common.domain.enums import ConstructionMethod, QueueCancels
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import (
     CommissionSpec,
@@ -83,6 +83,26 @@ def test_load_limits_own_programme_trading_thresholds_are_taken(tmp_path: Path) 
     assert limits.programme_trading == ProgrammeTradingSpec(15, 2000, 20260407, 99991231, "ours")
 
 
+def test_load_limits_execution_is_taken(tmp_path: Path) -> None:
+    """Every key of the simulated exchange."""
+    text = (
+        "{participation_bps_max: 500, slippage_bps: 1, slippage_ticks: 2, impact_bps: 3, "
+        "latency_beats: 4, queue_cancels: proportional}"
+    )
+    path = write(tmp_path, f"version: 1\nexecution: {text}\n")
+
+    limits = load_limits(path, tmp_path)
+
+    assert limits.execution == ExecutionSpec(
+        participation_bps_max=500,
+        slippage_bps=1,
+        slippage_ticks=2,
+        impact_bps=3,
+        latency_beats=4,
+        queue_cancels=QueueCancels.PROPORTIONAL,
+    )
+
+
 def test_load_limits_method_and_fractions_are_taken(tmp_path: Path) -> None:
     """A run may make target positions, and share an account between strategies."""
     text = "{method: score_weighted, top_n: 3, capital_bps: {macd: 6000, momentum: 4000}}"
@@ -129,6 +149,8 @@ def test_load_limits_unbundled_commission_is_taken(tmp_path: Path) -> None:
         ("version: 1\nconstruction: {enter_score_e6: -1, exit_score_e6: 0}\n", "must be below"),
         ("version: 1\nconstruction: {method: equal}\n", "method must be one of threshold, equal_w"),
         ("version: 1\nconstruction: {method: 1}\n", "method must be one of.*was 1"),
+        ("version: 1\nexecution: {queue_cancels: ahead}\n", "one of behind, proportional, was"),
+        ("version: 1\nexecution: {latency_beats: -1}\n", "from 0 to"),
         ("version: 1\nconstruction: {top_n: 0}\n", "top_n must be a whole number from 1"),
         ("version: 1\nconstruction: {capital_bps: 1}\n", "capital_bps must be a mapping"),
         ("version: 1\nconstruction: {capital_bps: {a: -1}}\n", "capital_bps.a must be a whole"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,12 +58,13 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a BAR or CLOSE frame."""
+    """One row of a BAR or CLOSE frame; the open is moved into the bar."""
 
     high_e4: int = 101_000
     low_e4: int = 99_000
     volume_shares: int = 100_000
     instrument: int = MOUTAI
+    open_e4: int = 100_000
 
 
 @dataclass(slots=True)
@@ -70,7 +72,9 @@ class Exchange:
     """An engine with its beats, and the commands that are on their way to it."""
 
     spec: RunSpec
+    trade_date: int = TRADE_DATE
     engine: ExecutionEngine = field(init=False)
+    ts_event_ns: int = 1_000
     beat: int = 0
     sequence: int = 0
     submits: list[SubmitOrder] = field(default_factory=list)
@@ -88,8 +92,9 @@ class Exchange:
         account: str = "a",
         time_in_force: TimeInForce = TimeInForce.DAY,
         instrument: int = MOUTAI,
+        order_type: OrderType | None = None,
     ) -> OrderId:
-        """Send an order to the next beat; without a price it is a market order."""
+        """Send an order to the next beat; without a type and a price it is a market order."""
         decided, sequence = self.beat - 1, self.sequence
         self.sequence += 1
         order = SubmitOrder(
@@ -100,7 +105,7 @@ class Exchange:
             sequence=sequence,
             instrument=instrument,
             side=side,
-            order_type=OrderType.LIMIT if price_e4 else OrderType.MARKET,
+            order_type=order_type or (OrderType.LIMIT if price_e4 else OrderType.MARKET),
             time_in_force=time_in_force,
             price_e4=price_e4,
             quantity_shares=quantity_shares,
@@ -172,7 +177,7 @@ class Exchange:
         return self.engine.on_beat(Frame(stamp, 0, rows), submits, cancels)
 
     def _next(self, kind: BeatKind) -> tuple[BeatStamp, list[SubmitOrder], list[CancelOrder]]:
-        stamp = BeatStamp(RUN, self.beat, kind, TRADE_DATE, 1_000 + self.beat)
+        stamp = BeatStamp(RUN, self.beat, kind, self.trade_date, self.ts_event_ns + self.beat)
         self.beat += 1
         commands = self.submits, self.cancels
         self.submits, self.cancels = [], []
@@ -188,10 +193,13 @@ def exchange_of() -> Callable[..., Exchange]:
         slippage_bps: int = 0,
         *,
         is_bundled: bool = True,
+        trade_date: int = TRADE_DATE,
+        **members: Any,  # noqa: ANN401  # fields of ExecutionSpec
     ) -> Exchange:
-        execution = ExecutionSpec(participation_bps_max, slippage_bps)
+        execution = ExecutionSpec(participation_bps_max, slippage_bps, **members)
         commission = CommissionSpec(is_bundled=is_bundled)
-        return Exchange(RunSpec(RUN, (), (), commission=commission, execution=execution))
+        spec = RunSpec(RUN, (), (), commission=commission, execution=execution)
+        return Exchange(spec, trade_date)
 
     return make
 
@@ -226,7 +234,7 @@ def _bars(rows: Sequence[Bar]) -> BarRows:
     close = _column([row.low_e4 for row in rows])
     return BarRows(
         instrument=_column([row.instrument for row in rows]),
-        open_e4=close,
+        open_e4=_column([min(max(row.open_e4, row.low_e4), row.high_e4) for row in rows]),
         high_e4=_column([row.high_e4 for row in rows]),
         low_e4=close,
         close_e4=close,

@@ -330,14 +330,12 @@ def test_bar_of_a_period_is_matched_and_the_day_bar_after_it_is_not(
     assert states(report) == [(OrderStatus.EXPIRED, OrderReason.DAY_ENDED)]
 
 
-@pytest.mark.parametrize("price_e4", [0, 99_000])
 def test_order_that_cannot_wait_is_cancelled_by_a_bar(
     exchange: "Exchange",
     bar: "type[Bar]",
-    price_e4: int,
 ) -> None:
-    """A bar has no price for a market order, and an IOC order tries once."""
-    exchange.submit(100, price_e4, time_in_force=TimeInForce.IOC)
+    """An IOC order tries once."""
+    exchange.submit(100, 99_000, time_in_force=TimeInForce.IOC)
 
     report = exchange.bar(bar(low_e4=99_000))
 
@@ -352,3 +350,109 @@ def test_ioc_order_through_which_a_bar_traded_fills(
     exchange.submit(100, 99_000, time_in_force=TimeInForce.IOC)
 
     assert trades(exchange.bar(bar(low_e4=98_900))) == [(99_000, 100)]
+
+
+@pytest.mark.parametrize("price_e4", [0, 100_300])
+def test_order_new_to_a_bar_fills_at_its_open_with_slippage(
+    exchange_of: "Callable[..., Exchange]",
+    reference: "type[Reference]",
+    bar: "type[Bar]",
+    price_e4: int,
+) -> None:
+    """It was there when the bar began; ticks, and the root of its share of the volume."""
+    exchange = exchange_of(slippage_ticks=1, impact_bps=100)
+    exchange.open(reference())
+    exchange.submit(100, price_e4)
+
+    report = exchange.bar(bar(volume_shares=10_000))
+
+    assert trades(report) == [(100_200, 100)]
+    assert (report.fills[0].source, report.fills[0].liquidity) == (
+        PriceSource.BAR_OPEN,
+        Liquidity.TAKER,
+    )
+
+
+def test_order_that_a_bars_open_left_fills_inside_by_what_the_cap_leaves(
+    exchange_of: "Callable[..., Exchange]",
+    reference: "type[Reference]",
+    bar: "type[Bar]",
+) -> None:
+    """One cap for the open and the inside; in the next bar the order is not new."""
+    exchange = exchange_of(participation_bps_max=1_000)
+    exchange.open(reference())
+    exchange.submit(300, 100_000)
+    exchange.submit(500, 99_500)
+
+    first = exchange.bar(bar(volume_shares=4_000))
+    second = exchange.bar(bar(volume_shares=5_000, open_e4=99_200))
+
+    assert trades(first) == [(100_000, 300), (99_500, 100)]
+    assert trades(second) == [(99_500, 400)]
+    assert [fill.source for fill in first.fills] == [PriceSource.BAR_OPEN, PriceSource.BAR]
+
+
+@pytest.mark.parametrize("price_e4", [90_000, 110_000])
+@pytest.mark.parametrize("side", Side)
+def test_bar_of_one_price_at_a_limit_fills_nobody(
+    exchange: "Exchange",
+    bar: "type[Bar]",
+    price_e4: int,
+    side: Side,
+) -> None:
+    """Sealed: what traded in it went to a queue that nobody saw."""
+    exchange.submit(100, side=side)
+    exchange.submit(100, price_e4, side=side)
+
+    report = exchange.bar(bar(high_e4=price_e4, low_e4=price_e4))
+
+    assert trades(report) == []
+
+
+def test_bar_of_one_price_inside_the_limits_fills_at_its_open(
+    exchange: "Exchange",
+    bar: "type[Bar]",
+) -> None:
+    """A quiet minute is no lock."""
+    exchange.submit(100)
+
+    report = exchange.bar(bar(high_e4=100_000, low_e4=100_000))
+
+    assert trades(report) == [(100_000, 100)]
+
+
+@pytest.mark.parametrize(("quantity_shares", "filled_shares"), [(400, [400]), (401, [])])
+@pytest.mark.parametrize("price_e4", [100_000, 99_500])
+def test_fill_or_kill_order_in_a_bar_fills_as_a_whole_or_not_at_all(
+    exchange_of: "Callable[..., Exchange]",
+    reference: "type[Reference]",
+    bar: "type[Bar]",
+    *,
+    quantity_shares: int,
+    filled_shares: list[int],
+    price_e4: int,
+) -> None:
+    """The cap is what there is for us."""
+    exchange = exchange_of(participation_bps_max=1_000)
+    exchange.open(reference())
+    exchange.submit(quantity_shares, price_e4, time_in_force=TimeInForce.FOK)
+
+    report = exchange.bar(bar(volume_shares=4_000))
+
+    assert [fill.quantity_shares for fill in report.fills] == filled_shares
+    assert states(report)[0][0] is (OrderStatus.FILLED if filled_shares else OrderStatus.CANCELED)
+
+
+@pytest.mark.parametrize("other", [1600000, 1600600])
+def test_bar_of_another_instrument_says_nothing_to_an_order(
+    exchange: "Exchange",
+    bar: "type[Bar]",
+    other: int,
+) -> None:
+    """An order waits for the bars of its own instrument."""
+    exchange.submit(100, 100_000)
+
+    silent = exchange.bar(bar(instrument=other))
+
+    assert trades(silent) == []
+    assert trades(exchange.bar(bar())) == [(100_000, 100)]

@@ -404,7 +404,7 @@ def test_sell_beyond_five_levels_is_out_of_sight_too(
     exchange.submit(100, 100_600, side=Side.SELL)
     exchange.tick(quote(BIDS, FIVE_ASKS))
 
-    report = exchange.tick(quote(BIDS, FIVE_ASKS, last_e4=100_700, volume_shares=900))
+    report = exchange.tick(quote(BIDS, FIVE_ASKS, last_e4=100_600, volume_shares=900))
 
     assert trades(report) == []
 

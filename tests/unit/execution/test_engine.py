@@ -355,10 +355,13 @@ def test_fill_under_an_unbundled_contract_carries_the_fees_beside_it(
 
 
 def test_amount_of_a_fill_is_rounded_half_up_to_the_fen(
-    exchange: "Exchange",
+    exchange_of: "Callable[..., Exchange]",
+    reference: "type[Reference]",
     quote: "type[Quote]",
 ) -> None:
-    """An odd price times an odd quantity is not a whole number of fen."""
+    """An odd price of a fund times an odd quantity is not a whole number of fen."""
+    exchange = exchange_of()
+    exchange.open(reference(board=Board.ETF))
     exchange.submit(1, 100_150)
 
     report = exchange.tick(quote(BIDS, ((100_150, 100),)))
@@ -373,7 +376,7 @@ def test_engine_restored_from_its_snapshot_goes_on_alike(
 ) -> None:
     """A crash between two beats must not show."""
     exchange.submit(500, 100_100)
-    exchange.submit(200, 100_050, account="b", side=Side.SELL)
+    exchange.submit(200, 100_000, account="b", side=Side.SELL)
     exchange.submit(100, 99_900, account="c")
     exchange.tick(quote(BIDS, ASKS, volume_shares=10))
     twin = replace(exchange)

@@ -197,9 +197,9 @@ def test_order_batch_that_disagrees_with_its_place_is_refused(
         (replace(make_submit(), beat=5), "beat of run.0.* must be 0, was 5"),
         (replace(make_submit(), account_id=ACCOUNTS[1]), "risk_partition of .* must be 0, was 1"),
         (replace(make_submit(), quantity_shares=0), "quantity_shares must be > 0, was 0"),
-        (replace(make_submit(), price_e4=0), "price_e4 must be > 0 in a limit order"),
-        (replace(make_submit(), price_e4=-1), "price_e4 must be > 0 in a limit order"),
-        (replace(make_submit(), order_type=OrderType.MARKET), "and 0 in a market order, was 100"),
+        (replace(make_submit(), price_e4=0), "price_e4 must be 0 in a market order"),
+        (replace(make_submit(), price_e4=-1), "price_e4 must be 0 in a market order"),
+        (replace(make_submit(), order_type=OrderType.MARKET), "and > 0 in any other, was 100"),
     ],
 )
 def test_order_batch_with_an_impossible_order_is_refused(

@@ -201,7 +201,9 @@ async def test_market_order_request_has_no_price(desk: Desk) -> None:
     ("change", "text"),
     [
         ({"price_cny": None}, "price_cny must be given for a limit order"),
-        ({"order_type": "market"}, "and for no other"),
+        ({"order_type": "market"}, "and for no market order"),
+        ({"order_type": "own_best"}, "and for no market order"),
+        ({"order_type": "fixed_price", "price_cny": None}, "price_cny must be given"),
         ({"price_cny": "1.00001"}, "4 decimal places"),
         ({"price_cny": "-1"}, "greater than 0"),
         ({"price_cny": "NaN"}, "finite"),

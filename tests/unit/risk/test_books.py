@@ -249,8 +249,9 @@ def test_fees_beyond_a_sells_proceeds_are_paid_from_what_it_froze() -> None:
     assert portfolio.state is AccountState.ACTIVE
 
 
-def test_market_sell_is_bounded_by_the_days_lower_limit() -> None:
-    """A market order has no price; the day has."""
+@pytest.mark.parametrize("order_type", [each for each in OrderType if each.is_market])
+def test_market_sell_is_bounded_by_the_days_lower_limit(order_type: OrderType) -> None:
+    """A market order of any kind has no price; the day has."""
     stage = Stage(cash_fen=100_000, commission=FEES)
     stage.open()
     order = stage.ask(Quote()).submits[0]
@@ -258,7 +259,7 @@ def test_market_sell_is_bounded_by_the_days_lower_limit() -> None:
     stage.close()
     stage.open()
 
-    output = stage.ask(Quote(), side=Side.SELL, order_type=OrderType.MARKET, price_e4=0)
+    output = stage.ask(Quote(), side=Side.SELL, order_type=order_type, price_e4=0)
 
     assert output.submits[0].price_e4 == 0
     assert _portfolio(stage).frozen_fen == 140

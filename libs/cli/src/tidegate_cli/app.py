@@ -294,6 +294,17 @@ def rulebook(*, data: opt.SharedData = None) -> None:
 
 
 @app.command()
+def realism(*, data: opt.StreamData, plot: opt.PlotFile = None) -> None:
+    """Print how the simulated exchange compares with recorded order streams."""
+    from tidegate_cli.realism.report import compare_days, realism_document, realism_plot
+
+    compared = compare_days(data)
+    if plot is not None:
+        plot.write_text(realism_plot(compared), encoding="utf-8")
+    typer.echo(realism_document(compared), nl=False)
+
+
+@app.command()
 def status(
     *,
     data_dir: opt.DataDir = opt.DATA_DIR_DEFAULT,

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import yaml
 
-from tidegate_common.domain.enums import ConstructionMethod
+from tidegate_common.domain.enums import ConstructionMethod, QueueCancels
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import (
     RISK_LIMIT_RANGES,
@@ -31,6 +32,8 @@ _MINIMUM_FEN_MAX: Final = 100_000
 _MESSAGES_MAX: Final = 1_000_000
 # More positions than the market has shares are not wanted.
 _TOP_MAX: Final = 10_000
+# More than a day's price limits hold for most shares.
+_TICKS_MAX: Final = 1_000
 # Ten times the capital in a day.
 _TURNOVER_BPS_MAX: Final = 100_000
 
@@ -50,6 +53,9 @@ _RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "minimum_fen": (0, _MINIMUM_FEN_MAX),
     "participation_bps_max": (0, _BPS_MAX),
     "slippage_bps": (0, _BPS_MAX),
+    "slippage_ticks": (0, _TICKS_MAX),
+    "impact_bps": (0, _BPS_MAX),
+    "latency_beats": (0, _BEATS_MAX),
     "messages_per_second": (1, _MESSAGES_MAX),
     "messages_per_day": (1, _MESSAGES_MAX),
     "effective_from": (FIRST_DATE, LAST_DATE),
@@ -58,8 +64,12 @@ _RANGES: Final[Mapping[str, tuple[int, int]]] = {
 
 # Keys that are true or false.
 _FLAGS: Final = frozenset({"is_bundled"})
-# Keys with checks of their own.
-_METHOD: Final = "method"
+# Keys that are one of a list of words.
+_CHOICES: Final[Mapping[str, type[StrEnum]]] = {
+    "method": ConstructionMethod,
+    "queue_cancels": QueueCancels,
+}
+# A key with a check of its own.
 _FRACTIONS: Final = "capital_bps"
 # Keys that are words.
 _WORDS: Final = frozenset({"source"})
@@ -191,8 +201,8 @@ def _checked(where: str, values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _check(where: str, field: str, value: object) -> int | str | dict[str, int]:
-    if field == _METHOD:
-        return _method(where, value)
+    if field in _CHOICES:
+        return _choice(where, value, _CHOICES[field])
     if field == _FRACTIONS:
         return _fractions(where, value)
     if field in _FLAGS:
@@ -215,12 +225,11 @@ def _word(where: str, value: object) -> str:
     return value
 
 
-def _method(where: str, value: object) -> ConstructionMethod:
-    if not isinstance(value, str) or value not in list(ConstructionMethod):
-        known = ", ".join(ConstructionMethod)
-        message = f"{where} must be one of {known}, was {value!r}"
+def _choice(where: str, value: object, known: type[StrEnum]) -> StrEnum:
+    if not isinstance(value, str) or value not in list(known):
+        message = f"{where} must be one of {', '.join(known)}, was {value!r}"
         raise ConfigError(message)
-    return ConstructionMethod(value)
+    return known(value)
 
 
 def _fractions(where: str, value: object) -> dict[str, int]:

@@ -173,6 +173,14 @@ SharedData = Annotated[
         help="Recorded days (daily/, l2/, payload/, reference/) to check the rule book against.",
     ),
 ]
+StreamData = Annotated[
+    Path,
+    typer.Option("--data", metavar="DIR", help="Recorded days; the order streams are in its l2/."),
+]
+PlotFile = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help="Where to write the plot, as SVG."),
+]
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON object as the last line of standard output."),

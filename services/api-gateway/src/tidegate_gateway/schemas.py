@@ -213,7 +213,7 @@ class OrderView(_Model):
         leaves_shares: int,
     ) -> "OrderView":
         """Return the view of an order."""
-        is_limit = order.order_type is OrderType.LIMIT
+        has_price = not order.order_type.is_market
         return cls(
             order_id=order.order_id,
             decision_id=order.decision_id,
@@ -223,7 +223,7 @@ class OrderView(_Model):
             side=order.side,
             order_type=order.order_type,
             time_in_force=order.time_in_force,
-            price_cny=price_text(order.price_e4) if is_limit else None,
+            price_cny=price_text(order.price_e4) if has_price else None,
             quantity_shares=order.quantity_shares,
             status=OrderStatus(status),
             status_reason=OrderReason(status_reason),
@@ -315,7 +315,7 @@ class DecisionView(_Model):
     @classmethod
     def of(cls, decision: Decision) -> "DecisionView":
         """Return the view of a verdict."""
-        is_limit = decision.order_type is OrderType.LIMIT
+        has_price = not decision.order_type.is_market
         return cls(
             decision_id=decision.decision_id,
             order_id=decision.order_id or None,
@@ -324,7 +324,7 @@ class DecisionView(_Model):
             symbol=format_symbol(decision.instrument),
             side=decision.side,
             order_type=decision.order_type,
-            price_cny=price_text(decision.price_e4) if is_limit else None,
+            price_cny=price_text(decision.price_e4) if has_price else None,
             quantity_shares=decision.quantity_shares,
             outcome=decision.outcome,
             layer=decision.layer,
@@ -458,8 +458,8 @@ class OrderBody(_Model):
 
     @model_validator(mode="after")
     def _check_price(self) -> "OrderBody":
-        if (self.price_cny is None) is (self.order_type is OrderType.LIMIT):
-            message = "price_cny must be given for a limit order, and for no other"
+        if (self.price_cny is None) is not self.order_type.is_market:
+            message = "price_cny must be given for a limit order, and for no market order"
             raise ValueError(message)
         return self
 

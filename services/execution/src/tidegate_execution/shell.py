@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from tidegate_common.bus.headers import beat_message, origin_of, stamp_of
 from tidegate_common.bus.processor import BeatInputs, Slot
 from tidegate_common.codec import decode_event, encode_event
-from tidegate_common.domain.enums import OrderType
 from tidegate_common.domain.ids import risk_partition_of, shard_of
 from tidegate_common.engine import EngineState
 from tidegate_common.errors import ContractError, InvariantError
@@ -161,9 +160,9 @@ def _check_terms(order: SubmitOrder) -> None:
         message = f"quantity_shares must be > 0, was {order.quantity_shares} ({order.order_id})"
         raise ContractError(message)
     has_price = order.price_e4 > 0
-    if order.price_e4 < 0 or has_price != (order.order_type is OrderType.LIMIT):
+    if order.price_e4 < 0 or has_price == order.order_type.is_market:
         message = (
-            "price_e4 must be > 0 in a limit order and 0 in a market order, "
+            "price_e4 must be 0 in a market order and > 0 in any other, "
             f"was {order.price_e4} ({order.order_id}, {order.order_type})"
         )
         raise ContractError(message)

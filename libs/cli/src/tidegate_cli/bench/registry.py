@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidegate_cli.bench.codec import bench_codec
+from tidegate_cli.bench.execution import bench_execution
 from tidegate_cli.bench.frame import BenchReport
 from tidegate_cli.bench.lockstep import bench_lockstep
 from tidegate_cli.bench.loop import bench_loop
@@ -38,6 +39,7 @@ BENCHES: Final = (
     Bench("rules", "the rule book for every A-share, us per day", bench_rules),
     Bench("signals", "every A-share's indicators, beside TA-Lib and others, us", bench_signals),
     Bench("risk", "orders through risk, beside NautilusTrader and VeighNa, us", bench_risk),
+    Bench("execution", "the simulated exchange with 10,000 resting orders, us", bench_execution),
     Bench("loop", "the backtester's loop, beats/s", bench_loop),
     Bench("lockstep", "the whole stack through the broker, beats/s", bench_lockstep),
 )

@@ -142,10 +142,29 @@ class Side(StrEnum):
 
 @unique
 class OrderType(StrEnum):
-    """Type of an order (FIX tag 40)."""
+    """Type of an order (FIX tag 40).
+
+    MARKET takes the five best levels of the other side, and what is left is cancelled.
+    MARKET_TO_LIMIT does so too, and what is left works on at its last price, or without a fill at
+        the best price of its own side.
+    COUNTERPARTY_BEST, OWN_BEST are limit orders at the best price of the other or the own side.
+    FIXED_PRICE trades after hours at the close, if its limit price accepts that.
+    """
 
     LIMIT = "limit"
     MARKET = "market"
+    MARKET_TO_LIMIT = "market_to_limit"
+    COUNTERPARTY_BEST = "counterparty_best"
+    OWN_BEST = "own_best"
+    FIXED_PRICE = "fixed_price"
+
+    @property
+    def is_market(self) -> bool:
+        """Whether the order names no price of its own."""
+        return self not in _PRICED
+
+
+_PRICED = frozenset({OrderType.LIMIT, OrderType.FIXED_PRICE})
 
 
 @unique
@@ -154,6 +173,7 @@ class TimeInForce(StrEnum):
 
     DAY = "day"
     IOC = "ioc"
+    FOK = "fok"
 
 
 @unique
@@ -185,6 +205,8 @@ class PriceSource(StrEnum):
 
     LEVEL = "level"
     QUEUE = "queue"
+    AUCTION = "auction"
+    FIXED_PRICE = "fixed_price"
     BAR_OPEN = "bar_open"
     BAR = "bar"
 
@@ -321,3 +343,22 @@ class OrderReason(StrEnum):
     SUSPENDED = "suspended"
     OUTSIDE_PRICE_LIMIT = "outside_price_limit"
     NOT_CANCELABLE = "not_cancelable"
+    BAD_PRICE_TICK = "bad_price_tick"
+    BAD_ORDER_TYPE = "bad_order_type"
+    ABOVE_QUANTITY_MAX = "above_quantity_max"
+    OUTSIDE_PRICE_CAGE = "outside_price_cage"
+    MARKET_CLOSED = "market_closed"
+    FOK_NOT_FILLED = "fok_not_filled"
+    NO_BEST_PRICE = "no_best_price"
+
+
+@unique
+class QueueCancels(StrEnum):
+    """Whose shares leave a queue when its display shrinks by more than what traded.
+
+    BEHIND : those behind us, as long as there are any: no order waits less than it does here.
+    PROPORTIONAL : those ahead of us and behind us alike, by their shares.
+    """
+
+    BEHIND = "behind"
+    PROPORTIONAL = "proportional"

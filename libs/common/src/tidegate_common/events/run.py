@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tidegate_common.domain.enums import ConstructionMethod, RunMode
+from tidegate_common.domain.enums import ConstructionMethod, QueueCancels, RunMode
 from tidegate_common.domain.ids import AccountId, RunId
 from tidegate_common.market.dated import Confidence, DatedRow
 from tidegate_common.market.fees import FeeContract
@@ -169,13 +169,22 @@ class ProgrammeTradingSpec:
 class ExecutionSpec:
     """How the simulated exchange treats our orders.
 
-    participation_bps_max : share of a beat's traded volume that our passive fills and bar
-        fills may take.
-    slippage_bps : against us, on bar fills only (a book needs none).
+    participation_bps_max : share of a beat's traded volume that our passive fills, auction fills
+        and bar fills may take.
+    slippage_bps, slippage_ticks : against us, at the opening price of a bar only (a book needs
+        none); they add up.
+    impact_bps : as they, for an order as large as the volume that the cap is a share of; smaller
+        ones by the square root.
+    latency_beats : beats that an order or a cancel takes on its way, besides the one that all take.
+    queue_cancels : whose shares are cancelled where a display shrinks by more than what traded.
     """
 
     participation_bps_max: int = 1_000
     slippage_bps: int = 0
+    slippage_ticks: int = 0
+    impact_bps: int = 0
+    latency_beats: int = 0
+    queue_cancels: QueueCancels = QueueCancels.BEHIND
 
 
 @dataclass(frozen=True, slots=True)

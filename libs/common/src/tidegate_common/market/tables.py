@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tidegate_common.domain.enums import Board, Exchange, LimitState, ListingStage
+from tidegate_common.domain.enums import Board, Exchange, LimitState, ListingStage, TimeInForce
 from tidegate_common.domain.units import BPS, PRICE_SCALE
 from tidegate_common.market.board import PREFIX_ROWS, Prefix
 from tidegate_common.market.cage import CAGE_ROWS, CageRule
@@ -24,6 +24,7 @@ from tidegate_common.market.fee_rows import (
 )
 from tidegate_common.market.listing import IPO_ROWS, IpoRule
 from tidegate_common.market.lots import LOT_ROWS, ST_BUY_CAP_ROWS, TICK_ROWS, LotRule
+from tidegate_common.market.order_types import MARKET_KIND_ROWS, MarketKinds
 from tidegate_common.market.price_limits import LIMIT_ROWS, LimitRule
 from tidegate_common.market.programme_trading import THRESHOLD_ROWS, ProgrammeTradingThresholds
 from tidegate_common.market.sessions import SESSION_ROWS, Session
@@ -162,6 +163,13 @@ def _describe_board(board: Board) -> str:
     return board.name
 
 
+def _describe_market_kinds(kinds: MarketKinds) -> str:
+    return ", ".join(
+        f"{order_type} ({TimeInForce.FOK})" if is_all_or_none else order_type
+        for order_type, is_all_or_none in sorted(kinds)
+    )
+
+
 def _describe_shares(shares: int) -> str:
     return f"{shares:,} shares of one name in a day"
 
@@ -246,6 +254,7 @@ RULE_TABLES: tuple[RuleTable, ...] = (
     *_tables("price limit", LIMIT_ROWS, _stage_name, describe_limit),
     *_tables("price cage", CAGE_ROWS, _board_name, describe_cage),
     *_tables("quantities", LOT_ROWS, _board_name, describe_lot),
+    *_tables("market orders", MARKET_KIND_ROWS, _session_name, _describe_market_kinds),
     *_tables("price tick", TICK_ROWS, _board_name, describe_tick),
     *_tables("ST buy cap", ST_BUY_CAP_ROWS, _board_name, _describe_shares),
     *_tables("settlement", SETTLEMENT_ROWS, _resale_name, describe_settlement),

@@ -49,6 +49,11 @@ class Blotter:
         """Cancel what is left of an order."""
         self._change(order, OrderEvent.CANCEL, reason)
 
+    def refuse_cancel(self, order: WorkingOrder) -> None:
+        """Say that an order works on although its cancel was asked for."""
+        order.reason = OrderReason.NOT_CANCELABLE
+        self._changed[order.submit.order_id] = order
+
     def expire(self, order: WorkingOrder) -> None:
         """End what is left of an order with the day."""
         self._change(order, OrderEvent.EXPIRE, OrderReason.DAY_ENDED)

@@ -1,104 +1,93 @@
-"""Matching against a five-level book.
+"""Matching against a five-level book, one by one, as in continuous trading.
 
-Only in the CONTINUOUS phase; in every other phase orders rest, and those that do not wait
-(market, IOC) are cancelled. On each side, in priority order (see `orders.py`):
+On each side, in priority order (see `orders.py`):
 
 1. An order that stands in the queue is filled by the volume that traded at its price or through
-   it, after the shares ahead of it. All volume between two quotes counts as traded at the last
-   price. What our orders with priority got of it is gone for the next ones; all of them on the
-   instrument together get at most the participation cap, buys before sells.
+   it (see `queue.py`). What our orders with priority got of it is gone for the next ones; all of
+   them on the instrument together get at most the participation cap, buys before sells.
 2. It is then filled by displayed levels of the other side that cross its limit, at its own limit
    price: it was there first, so the maker's price is its own, which is never the better one.
-3. An order that is new to the book sweeps the levels of the other side up to its limit and pays
-   each level's price. What is left rests behind the shares displayed at its price, if it may.
+3. An order that is new to the book takes its price from it if it names none (see `OrderType`),
+   sweeps the levels of the other side up to its limit and pays each level's price. What is left
+   rests behind the shares displayed at its price, if it may. Fill-or-kill looks before it sweeps.
 
-Our orders never trade with one another.
+Where continuous trading has ended with a quote only the first happens: it traded on until then,
+and what the quote shows is no book for orders that came later. Our orders never trade with one
+another.
 """
 
 from dataclasses import dataclass
 
-from tidegate_common.domain.enums import Liquidity, OrderReason, PriceSource
-from tidegate_common.domain.units import BPS
+from tidegate_common.domain.enums import (
+    Liquidity,
+    OrderReason,
+    OrderType,
+    PriceSource,
+    QueueCancels,
+)
 from tidegate_execution.engine.blotter import Blotter
 from tidegate_execution.engine.orders import InstrumentOrders, WorkingOrder
+from tidegate_execution.engine.queue import Tape, enter_queue, reached_shares, see_display
 from tidegate_execution.engine.snapshots import BookMemory, Ladder, Snapshot, TakenLevels
-
-
-@dataclass(slots=True)
-class Tape:
-    """Volume that traded between two quotes, as far as one side of ours may still have it.
-
-    free_shares : not yet given to an order of ours on this side.
-    """
-
-    last_e4: int
-    free_shares: int
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What the orders of one side meet."""
+    """What the orders of one side meet.
+
+    traded_shares : between the quotes, whoever got them.
+    """
 
     own: Ladder
     opposite: Ladder
     taken: TakenLevels
     tape: Tape
+    traded_shares: int
 
 
-def match_snapshot(
+def match_book(
     orders: InstrumentOrders,
     snapshot: Snapshot,
     memory: BookMemory,
     *,
-    participation_bps_max: int,
+    cap_shares: int,
+    queue_cancels: QueueCancels,
     blotter: Blotter,
 ) -> None:
-    """Let the orders of an instrument meet its quote."""
-    traded_shares = memory.advance(snapshot)
-    if not snapshot.is_continuous:
-        cancel_immediate(orders, blotter)
-        return
-    cap_shares = traded_shares * participation_bps_max // BPS
+    """Let the orders of an instrument meet its quote.
+
+    Parameters
+    ----------
+    cap_shares : that all of them may have of the traded volume.
+    """
+    traded_shares = snapshot.queue_shares
     for side, own, opposite, taken in (
         (orders.buys, snapshot.bids, snapshot.asks, memory.taken_asks),
         (orders.sells, snapshot.asks, snapshot.bids, memory.taken_bids),
     ):
-        market = Market(own, opposite, taken, Tape(snapshot.last_e4, traded_shares))
+        tape = Tape(snapshot.last_e4, traded_shares)
+        market = Market(own, opposite, taken, tape, traded_shares)
         for order in side:
             if order.is_placed:
-                cap_shares -= _fill_from_queue(order, market, cap_shares, blotter)
-                _fill_crossed(order, market, blotter)
-            else:
-                _sweep(order, market, blotter)
-                order.is_placed = True
-                order.ahead_shares = market.own.shares_at(order.limit_e4)
-    cancel_immediate(orders, blotter)
+                cap_shares -= _fill_from_queue(order, tape, cap_shares, blotter)
+            if snapshot.is_continuous:
+                _meet_display(order, market, queue_cancels, blotter)
+    orders.sort()
 
 
 def cancel_immediate(orders: InstrumentOrders, blotter: Blotter) -> None:
-    """Cancel what is left of orders that do not wait."""
-    for order in orders:
-        if order.is_immediate and not order.status.is_terminal:
-            blotter.cancel(order, OrderReason.IOC_REMAINDER)
+    """Cancel what is left of orders that do not wait, or found no book to take a price from."""
+    for order in orders.ordinary():
+        is_unpriced = order.submit.order_type.is_market and not order.is_placed
+        if (order.is_immediate or is_unpriced) and not order.status.is_terminal:
+            is_killed = order.is_fill_or_kill
+            reason = OrderReason.FOK_NOT_FILLED if is_killed else OrderReason.IOC_REMAINDER
+            blotter.cancel(order, reason)
 
 
-def _fill_from_queue(
-    order: WorkingOrder,
-    market: Market,
-    cap_shares: int,
-    blotter: Blotter,
-) -> int:
+def _fill_from_queue(order: WorkingOrder, tape: Tape, cap_shares: int, blotter: Blotter) -> int:
     """Fill an order by the traded volume and return how much it got."""
-    tape = market.tape
-    if order.ahead_shares is None:
-        # The price came into sight: from now on the queue before it is known.
-        order.ahead_shares = market.own.shares_at(order.limit_e4)
-        return 0
-    if tape.free_shares == 0 or not _is_through(order, tape.last_e4):
-        return 0
-    reached_shares = max(0, tape.free_shares - order.ahead_shares)
-    order.ahead_shares = max(0, order.ahead_shares - tape.free_shares)
-    filled_shares = min(reached_shares, order.leaves_shares, cap_shares)
+    filled_shares = min(reached_shares(order, tape), order.leaves_shares, cap_shares)
     tape.free_shares -= filled_shares
     blotter.fill(
         order,
@@ -110,8 +99,21 @@ def _fill_from_queue(
     return filled_shares
 
 
-def _is_through(order: WorkingOrder, last_e4: int) -> bool:
-    return last_e4 > 0 and order.accepts(last_e4)
+def _meet_display(
+    order: WorkingOrder,
+    market: Market,
+    rule: QueueCancels,
+    blotter: Blotter,
+) -> None:
+    if order.is_placed:
+        is_at_last = market.tape.last_e4 == order.limit_e4
+        traded_shares = market.traded_shares if is_at_last else 0
+        see_display(order, market.own, traded_shares=traded_shares, rule=rule)
+        _fill_crossed(order, market, blotter)
+    elif _take_price(order, market):
+        _enter(order, market, blotter)
+    else:
+        blotter.cancel(order, OrderReason.NO_BEST_PRICE)
 
 
 def _fill_crossed(order: WorkingOrder, market: Market, blotter: Blotter) -> None:
@@ -129,7 +131,41 @@ def _fill_crossed(order: WorkingOrder, market: Market, blotter: Blotter) -> None
     )
 
 
-def _sweep(order: WorkingOrder, market: Market, blotter: Blotter) -> None:
+def _take_price(order: WorkingOrder, market: Market) -> bool:
+    """Give an order the best price that it asks for; tell whether it has a price now."""
+    match order.submit.order_type:
+        case OrderType.COUNTERPARTY_BEST:
+            return _set_price(order, market.opposite.best_e4)
+        case OrderType.OWN_BEST:
+            return _set_price(order, market.own.best_e4)
+        case _:
+            return True
+
+
+def _set_price(order: WorkingOrder, price_e4: int | None) -> bool:
+    """Give an order a price of the book; one beyond the day's limit is a fault of the feed."""
+    if price_e4 is None or not order.accepts(price_e4):
+        return False
+    order.limit_e4 = price_e4
+    return True
+
+
+def _enter(order: WorkingOrder, market: Market, blotter: Blotter) -> None:
+    """Let an order that is new sweep, and put what is left of it into the queue."""
+    if order.is_fill_or_kill:
+        free_shares = market.taken.free_shares(market.opposite, order.limit_e4)
+        if free_shares < order.leaves_shares:
+            return
+    last_e4 = _sweep(order, market, blotter)
+    is_to_limit = order.submit.order_type is OrderType.MARKET_TO_LIMIT
+    price_e4 = market.own.best_e4 if last_e4 is None else last_e4
+    if is_to_limit and order.leaves_shares and not _set_price(order, price_e4):
+        blotter.cancel(order, OrderReason.NO_BEST_PRICE)
+    enter_queue(order, market.own)
+
+
+def _sweep(order: WorkingOrder, market: Market, blotter: Blotter) -> int | None:
+    """Fill an order level by level and return the last price that it paid."""
     trades = market.taken.take(
         market.opposite,
         limit_e4=order.limit_e4,
@@ -143,3 +179,4 @@ def _sweep(order: WorkingOrder, market: Market, blotter: Blotter) -> None:
             source=PriceSource.LEVEL,
             liquidity=Liquidity.TAKER,
         )
+    return trades[-1][0] if trades else None

@@ -80,13 +80,14 @@ def next_status(status: OrderStatus, event: OrderEvent) -> OrderStatus:
 class WorkingOrder:
     """An order and what became of it so far.
 
-    limit_e4 : worst price that it may trade at: its limit price, or the day's price limit for a
-        market order.
+    limit_e4 : worst price that it may trade at: its limit price, or for a market order the day's
+        price limit, until it has taken a price of the book for its own.
     board : of its instrument, as the day's reference data say; fees depend on it.
     amount_fen : turnover of its fills.
-    is_placed : whether it has met a continuous book, and stands in the queue at its price.
-    ahead_shares : shares before it in the queue; None while its price is beyond the five levels,
-        so that nobody can tell.
+    is_placed : whether it has met a book or an auction, and so is not new to the next one.
+    ahead_shares : shares before it in the queue; None while its price is beyond the five levels
+        or in an auction, so that nobody can tell.
+    shown_shares : what the book showed at its price last; None as above.
     """
 
     submit: SubmitOrder
@@ -99,6 +100,7 @@ class WorkingOrder:
     fill_count: int = 0
     is_placed: bool = False
     ahead_shares: int | None = None
+    shown_shares: int | None = None
 
     @property
     def leaves_shares(self) -> int:
@@ -119,11 +121,21 @@ class WorkingOrder:
     def is_immediate(self) -> bool:
         """Whether what does not fill at the first try is cancelled."""
         submit = self.submit
-        return submit.order_type is OrderType.MARKET or submit.time_in_force is TimeInForce.IOC
+        is_day = submit.time_in_force is TimeInForce.DAY
+        return submit.order_type is OrderType.MARKET or not is_day
+
+    @property
+    def is_fill_or_kill(self) -> bool:
+        """Whether it fills at the first try as a whole or not at all."""
+        return self.submit.time_in_force is TimeInForce.FOK
 
     def accepts(self, price_e4: int) -> bool:
         """Tell whether it may trade at a price."""
         return price_e4 <= self.limit_e4 if self.is_buy else price_e4 >= self.limit_e4
+
+    def is_better_than(self, price_e4: int) -> bool:
+        """Tell whether it would trade at a price worse for it than this one."""
+        return self.limit_e4 != price_e4 and self.accepts(price_e4)
 
     def apply(self, event: OrderEvent) -> None:
         """Move to the state after an event."""
@@ -132,19 +144,39 @@ class WorkingOrder:
 
 @dataclass(slots=True)
 class InstrumentOrders:
-    """Working orders of one instrument, each side in priority order."""
+    """Working orders of one instrument, each side in priority order.
+
+    fixed_price : those of after-hours trading, both sides, in order of time.
+    """
 
     buys: list[WorkingOrder] = field(default_factory=list)
     sells: list[WorkingOrder] = field(default_factory=list)
+    fixed_price: list[WorkingOrder] = field(default_factory=list)
 
-    def side_of(self, order: WorkingOrder) -> list[WorkingOrder]:
-        """Return the side that an order stands on."""
+    def queue_of(self, order: WorkingOrder) -> list[WorkingOrder]:
+        """Return the queue that an order stands in."""
+        if order.submit.order_type is OrderType.FIXED_PRICE:
+            return self.fixed_price
         return self.buys if order.is_buy else self.sells
 
-    def __iter__(self) -> Iterator[WorkingOrder]:
+    def ordinary(self) -> Iterator[WorkingOrder]:
         """Yield the buys, then the sells: where both share a cap, buys go first."""
         yield from self.buys
         yield from self.sells
+
+    def sort(self) -> None:
+        """Put orders that took another price at their places."""
+        self.buys.sort(key=priority)
+        self.sells.sort(key=priority)
+
+    def __iter__(self) -> Iterator[WorkingOrder]:
+        """Yield all orders."""
+        yield from self.ordinary()
+        yield from self.fixed_price
+
+    def __bool__(self) -> bool:
+        """Tell whether there is an order."""
+        return bool(self.buys or self.sells or self.fixed_price)
 
 
 class OrderBook:
@@ -189,22 +221,25 @@ class OrderBook:
             raise InvariantError(message)
         self._by_id[submit.order_id] = order
         orders = self._by_instrument.setdefault(submit.instrument, InstrumentOrders())
-        insort(orders.side_of(order), order, key=priority)
+        insort(orders.queue_of(order), order, key=priority)
 
     def remove(self, order: WorkingOrder) -> None:
         """Forget an order that is kept."""
         submit = order.submit
         del self._by_id[submit.order_id]
         orders = self._by_instrument[submit.instrument]
-        side = orders.side_of(order)
+        queue = orders.queue_of(order)
         # A list compares by value, which is slow and could meet an equal order.
-        del side[next(at for at, kept in enumerate(side) if kept is order)]
-        if not orders.buys and not orders.sells:
+        del queue[next(at for at, kept in enumerate(queue) if kept is order)]
+        if not orders:
             del self._by_instrument[submit.instrument]
 
 
 def priority(order: WorkingOrder) -> Priority:
-    """Return the key by which the orders of one side are sorted."""
+    """Return the key by which the orders of one queue are sorted; after hours price is nothing."""
     submit = order.submit
-    price = -order.limit_e4 if order.is_buy else order.limit_e4
+    if submit.order_type is OrderType.FIXED_PRICE:
+        price = 0
+    else:
+        price = -order.limit_e4 if order.is_buy else order.limit_e4
     return (price, submit.beat, submit.account_id, submit.sequence)

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate_common.domain.enums import Board, LimitState, OrderReason, OrderType, Side
+from tidegate_common.domain.enums import LimitState
 from tidegate_common.domain.units import BoolArray, Int64Array
-from tidegate_common.events.orders import SubmitOrder
 from tidegate_common.frames.rows import ReferenceRows
-from tidegate_execution.engine.orders import WorkingOrder
 
 # Above every price: a day without limits compares like one with very wide ones.
 NO_LIMIT_E4 = 10**12
@@ -33,6 +31,7 @@ class DayReference:
     limit_state: NDArray[np.uint8]
     limit_down_e4: Int64Array
     limit_up_e4: Int64Array
+    prev_close_e4: Int64Array
 
     @classmethod
     def from_rows(cls, rows: ReferenceRows) -> "DayReference":
@@ -44,13 +43,14 @@ class DayReference:
             limit_state=rows.limit_state,
             limit_down_e4=rows.limit_down_e4,
             limit_up_e4=rows.limit_up_e4,
+            prev_close_e4=rows.prev_close_e4,
         )
 
     @classmethod
     def empty(cls) -> "DayReference":
         """Return the reference data of a day whose OPEN frame never came."""
         zeros, small = np.zeros(0, np.int64), np.zeros(0, np.uint8)
-        return cls(zeros, small, np.zeros(0, np.bool_), small, zeros, zeros)
+        return cls(zeros, small, np.zeros(0, np.bool_), small, zeros, zeros, zeros)
 
     def limits_at(self, row: int) -> DayLimits | None:
         """Return the day's prices of the instrument in a row, None where nobody knows them."""
@@ -59,26 +59,21 @@ class DayReference:
             return DayLimits(int(self.limit_down_e4[row]), int(self.limit_up_e4[row]))
         return DayLimits(0, NO_LIMIT_E4) if state == LimitState.UNLIMITED else None
 
-    def admit(self, submit: SubmitOrder) -> WorkingOrder | OrderReason:
-        """Return an order that may work today, or why it may not.
+    def rows_of(self, instruments: Int64Array) -> Int64Array:
+        """Return the rows of instruments, -1 for those without one.
 
-        A price cannot be shown to be inside a limit that is UNKNOWN, so it counts as outside.
+        Parameters
+        ----------
+        instruments : (m,) int64, sorted.
+
+        Returns
+        -------
+        (m,) int64.
         """
-        row = find_row(self.instrument, submit.instrument)
-        if row is None:
-            return OrderReason.UNKNOWN_INSTRUMENT
-        if self.is_suspended[row]:
-            return OrderReason.SUSPENDED
-        limits = self.limits_at(row)
-        if limits is None:
-            return OrderReason.OUTSIDE_PRICE_LIMIT
-        board = Board(self.board[row])
-        if submit.order_type is OrderType.MARKET:
-            is_buy = submit.side is Side.BUY
-            return WorkingOrder(submit, limits.up_e4 if is_buy else limits.down_e4, board)
-        if not limits.down_e4 <= submit.price_e4 <= limits.up_e4:
-            return OrderReason.OUTSIDE_PRICE_LIMIT
-        return WorkingOrder(submit, submit.price_e4, board)
+        if not len(self.instrument):
+            return np.full(len(instruments), -1, np.int64)
+        at = np.minimum(np.searchsorted(self.instrument, instruments), len(self.instrument) - 1)
+        return np.where(self.instrument[at] == instruments, at, -1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One instrument's quote, as the matching reads it, and what is remembered between two quotes."""
+"""One instrument's quote, as the matching reads it, and what we took of its display."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,7 +7,11 @@ import numpy as np
 
 from tidegate_common.domain.enums import Phase
 from tidegate_common.domain.units import Int64Array
-from tidegate_common.frames.rows import LEVELS, QuoteRows
+from tidegate_common.frames.rows import LEVELS
+
+_CALLS = frozenset({Phase.OPEN_CALL, Phase.OPEN_CALL_LOCKED, Phase.CLOSE_CALL})
+_BREAKS = frozenset({Phase.PAUSE, Phase.LUNCH})
+_AFTER_CALLS = _BREAKS | {Phase.CLOSED, Phase.AFTER_HOURS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,11 @@ class Ladder:
 
     is_bid: bool
     levels: tuple[tuple[int, int], ...]
+
+    @property
+    def best_e4(self) -> int | None:
+        """The best price, None without a level."""
+        return self.levels[0][0] if self.levels else None
 
     def shares_at(self, price_e4: int) -> int | None:
         """Return the shares displayed at a price, None where the five levels do not reach it."""
@@ -31,32 +40,51 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A quote of one instrument.
+    """A quote of one instrument, and what happened since the one before.
 
-    volume_shares : traded since the day began.
+    phase, phase_before : of this quote and the one before; `UNSEEN` before the first.
+    traded_shares : since the quote before, 0 at the first. A cumulative volume that falls is a
+        fault of the feed: nothing traded, and it counts again once it is above the highest one.
     """
 
     phase: int
+    phase_before: int
     last_e4: int
-    volume_shares: int
+    traded_shares: int
     bids: Ladder
     asks: Ladder
-
-    @classmethod
-    def from_row(cls, rows: QuoteRows, row: int) -> "Snapshot":
-        """Return the quote in one row of a frame."""
-        return cls(
-            phase=int(rows.phase[row]),
-            last_e4=int(rows.last_e4[row]),
-            volume_shares=int(rows.volume_shares[row]),
-            bids=Ladder(is_bid=True, levels=_levels(rows.bid_price_e4[row], rows.bid_shares[row])),
-            asks=Ladder(is_bid=False, levels=_levels(rows.ask_price_e4[row], rows.ask_shares[row])),
-        )
 
     @property
     def is_continuous(self) -> bool:
         """Whether orders are matched one by one."""
         return self.phase == Phase.CONTINUOUS
+
+    @property
+    def is_call(self) -> bool:
+        """Whether a call auction gathers orders."""
+        return self.phase in _CALLS
+
+    @property
+    def is_after_hours(self) -> bool:
+        """Whether something traded after hours since the quote before."""
+        has_traded = self.traded_shares > 0 and self.last_e4 > 0
+        return self.phase_before == Phase.AFTER_HOURS and has_traded
+
+    @property
+    def is_auction_end(self) -> bool:
+        """Whether a call auction was matched since the quote before.
+
+        Where continuous trading was reached already, nobody can tell the volume of the two apart.
+        """
+        is_match = self.phase_before in _CALLS and self.phase in _AFTER_CALLS
+        return is_match and self.traded_shares > 0 and self.last_e4 > 0
+
+    @property
+    def queue_shares(self) -> int:
+        """Shares traded since the quote before that resting orders may have been part of."""
+        was_continuous = self.phase_before == Phase.CONTINUOUS
+        has_begun = self.is_continuous and self.phase_before in _BREAKS
+        return self.traded_shares if was_continuous or has_begun else 0
 
 
 @dataclass(slots=True)
@@ -73,11 +101,20 @@ class TakenLevels:
 
     def refresh(self, ladder: Ladder) -> None:
         """Forget prices at which the display changed; out of sight is not changed."""
+        if not self.by_price:
+            return
         self.by_price = {
             price_e4: taken
             for price_e4, taken in self.by_price.items()
             if ladder.shares_at(price_e4) in {None, taken[0]}
         }
+
+    def free_shares(self, ladder: Ladder, limit_e4: int) -> int:
+        """Return how many shares are free up to a limit price."""
+        copy = TakenLevels(dict(self.by_price))
+        displayed_shares = sum(shares for _, shares in ladder.levels)
+        trades = copy.take(ladder, limit_e4=limit_e4, wanted_shares=displayed_shares)
+        return sum(shares for _, shares in trades)
 
     def take(
         self,
@@ -108,12 +145,8 @@ class TakenLevels:
 
 @dataclass(slots=True)
 class BookMemory:
-    """What the exchange remembers of an instrument between two of its quotes.
+    """What we took of the two sides of an instrument."""
 
-    volume_shares : traded on the day as of the last quote; None before the first.
-    """
-
-    volume_shares: int | None = None
     taken_bids: TakenLevels = field(default_factory=TakenLevels)
     taken_asks: TakenLevels = field(default_factory=TakenLevels)
 
@@ -122,21 +155,11 @@ class BookMemory:
         """Whether some displayed shares count as gone."""
         return bool(self.taken_bids.by_price or self.taken_asks.by_price)
 
-    def advance(self, snapshot: Snapshot) -> int:
-        """Take in a quote and return the shares traded since the one before, 0 at the first.
-
-        A cumulative volume that falls is a fault of the feed: nothing traded, and the volume
-        counts again once it is above the highest one seen.
-        """
-        before_shares = self.volume_shares
-        if before_shares is None:
-            before_shares = snapshot.volume_shares
-        self.volume_shares = max(before_shares, snapshot.volume_shares)
+    def refresh(self, snapshot: Snapshot) -> None:
+        """Take in a quote; one of an auction shows what would trade, not what is left."""
         if snapshot.is_continuous:
-            # The levels of an auction show what would trade, not what is left.
             self.taken_bids.refresh(snapshot.bids)
             self.taken_asks.refresh(snapshot.asks)
-        return self.volume_shares - before_shares
 
 
 def find_rows(instrument: Int64Array, wanted: list[int]) -> Iterator[tuple[int, int]]:
@@ -154,6 +177,7 @@ def find_rows(instrument: Int64Array, wanted: list[int]) -> Iterator[tuple[int, 
             yield number, row
 
 
-def _levels(prices: Int64Array, shares: Int64Array) -> tuple[tuple[int, int], ...]:
-    pairs = zip(prices.tolist(), shares.tolist(), strict=True)
+def levels_of(prices_e4: list[int], shares: list[int]) -> tuple[tuple[int, int], ...]:
+    """Return the levels that are there, of columns with 0 for none."""
+    pairs = zip(prices_e4, shares, strict=True)
     return tuple(pair for pair in pairs if pair[0] > 0 and pair[1] > 0)

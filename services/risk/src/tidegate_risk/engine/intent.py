@@ -58,7 +58,7 @@ def intents_of_request(request: OrderRequest, account: Account, market: Market) 
                 market.listed_row(instrument),
                 AS_ASKED,
                 side is Side.BUY,
-                request.order_type is OrderType.MARKET,
+                request.order_type.is_market,
                 request.price_e4,
                 request.quantity_shares,
                 *_NO_SIZE,

@@ -1,0 +1,1 @@
+"""The simulated exchange beside recorded order streams: what it fills, and what was so."""
