@@ -133,26 +133,26 @@ async def test_supervisor_exit_code_2_of_a_later_start_is_no_wrong_setting(tmp_p
     assert state.start_count == 3
 
 
-async def test_supervisor_service_that_ended_has_no_pid() -> None:
+async def test_supervisor_service_that_ended_has_no_pid_until_it_runs_again() -> None:
     """The system may give the number to somebody else."""
     lines = Lines()
     pids: list[int] = []
-    finished = asyncio.Event()
-    program = make_program("print('sent')", name="feed", is_feed=True)
-
-    def changed() -> None:
-        pids.append(supervisor.states()["feed"].pid)
-        if supervisor.states()["feed"].is_finished:
-            finished.set()
-
-    supervisor = Supervisor([program], clock=SystemClock(), take_line=lines.take, changed=changed)
+    supervisor = Supervisor(
+        [make_program(SERVE)],
+        clock=SystemClock(),
+        take_line=lines.take,
+        changed=lambda: pids.append(supervisor.states()["service"].pid),
+    )
 
     async with asyncio.timeout(WAIT_SECONDS_MAX), supervisor.running():
-        supervisor.start_feed()
-        await finished.wait()
+        await lines.until_said("serving")
+        os.kill(supervisor.states()["service"].pid, signal.SIGKILL)
+        await lines.until_said("serving", times=2)
 
-    assert pids[0] > 0
-    assert pids[-1] == 0
+    first, between, second = pids[:3]
+    assert between == 0
+    assert first > 0
+    assert second > 0
 
 
 async def test_supervisor_service_that_keeps_ending_is_given_up() -> None:
