@@ -51,9 +51,10 @@ def test_stack_goes_on_without_stages_that_stand_still_and_verifies(
             asyncio.run(_publish(address, shard))
             running.wait_for_beat(beat + BEATS_WITHOUT)
             running.thaw(service)
-        running.finish()
+        finished = running.finish()
     verified = tidegate("verify", "day", "--postgres-url", dsn)
 
+    assert finished.exit_code == 0, finished.stderr
     assert verified.exit_code == 0, verified.stdout + verified.stderr
     assert asyncio.run(_verdicts(dsn)) == {f"shard-{n}": Reason.STALE_MARK for n in range(SHARDS)}
 

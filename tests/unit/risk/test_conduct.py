@@ -230,6 +230,19 @@ def test_open_buy_of_less_than_half_a_fen_is_met_all_the_same() -> None:
     assert _reasons(meeting) + _reasons(alone) == [Reason.SELF_TRADE, Reason.NONE]
 
 
+def test_buy_that_is_filled_in_full_and_not_yet_ended_is_no_self_trade() -> None:
+    """It trades no more, whatever the exchange has still to say of it."""
+    stage = Stage()
+    stage.hold(100)
+    stage.open()
+    order = stage.ask(Quote()).submits[0]
+    stage.tick(fills=(fill_of(order),))
+
+    output = stage.ask(Quote(), side=Side.SELL, quantity_shares=100)
+
+    assert _reasons(output) == [Reason.NONE]
+
+
 def test_order_that_ended_is_no_self_trade() -> None:
     """Only what is open can be met, and a cancel is no end until the exchange says so."""
     stage = Stage()
