@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from tests.e2e.conftest import (
     DATA,
-    TWO_STOCK_DAY,
     assert_lively,
     number_of,
     outcome_of,
@@ -14,7 +13,7 @@ from tests.e2e.conftest import (
 
 RUN = ("--speed", "max", "--exit-when-done", "--json")
 DAILY = DATA / "daily" / "baostock_csi300_2020_2025.parquet"
-SZSE_DAY = DATA / "l2" / "szse_snapshot_20220601.parquet"
+SSE_MORNING = DATA / "l2" / "sse_snapshot_20211201_0915_1030.parquet"
 
 OWN_STRATEGY = """\
 from tidegate_signals.engine.features.spec import Period
@@ -70,38 +69,17 @@ def test_stack_two_shards_two_partitions_equal_one_and_one(tmp_path: Path) -> No
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("file", "options"),
-    [(SZSE_DAY, ()), (DAILY, ("--days", 250))],
-    ids=["szse-day", "daily-250"],
+    [(SSE_MORNING, ()), (DAILY, ("--days", 250))],
+    ids=["sse-morning", "daily-250"],
 )
 def test_stack_real_file_equals_backtest(
     tmp_path: Path,
     file: Path,
     options: tuple[object, ...],
 ) -> None:
-    """So are a day of Shenzhen and a year of daily bars."""
+    """So are a morning of two dozen Shanghai shares and a year of daily bars."""
     live = tidegate("up", "--data-dir", tmp_path, "--replay", file, *options, *RUN).summary
     shadow = tidegate("backtest", "--data", file, *options, "--json").summary
-
-    assert outcome_of(live) == outcome_of(shadow)
-    assert_lively(live)
-
-
-@pytest.mark.data
-@pytest.mark.slow
-@pytest.mark.apache_kafka
-@pytest.mark.timeout(900)
-def test_stack_real_day_on_apache_kafka_equals_backtest(
-    tmp_path: Path,
-    apache_kafka_address: str,
-    topic_prefix: str,
-) -> None:
-    """Apache Kafka is the reference: the same day there is the same outcome."""
-    live = tidegate(
-        *("up", "--data-dir", tmp_path, "--replay", *TWO_STOCK_DAY, *RUN),
-        TIDEGATE_KAFKA__BOOTSTRAP_SERVERS=apache_kafka_address,
-        TIDEGATE_KAFKA__TOPIC_PREFIX=topic_prefix,
-    ).summary
-    shadow = tidegate("backtest", "--data", *TWO_STOCK_DAY, "--json").summary
 
     assert outcome_of(live) == outcome_of(shadow)
     assert_lively(live)

@@ -1,5 +1,6 @@
 """kill -9 at random beats, Redis in trouble on the way: byte for byte the same run."""
 
+import os
 import random
 import sys
 import time
@@ -22,6 +23,8 @@ from tests.e2e.conftest import (
     table_hashes,
     tidegate,
 )
+
+from tidegate_common.testing.fixtures import APACHE_KAFKA
 
 RUN = ("--speed", "max", "--exit-when-done", "--json")
 # Often enough that a restart repeats little, and kills fall into the writing of snapshots.
@@ -55,17 +58,16 @@ class Blow:
 
 
 def random_blows(seed: int, *, count: int, beat_count: int, risks: int) -> Iterator[Blow]:
-    """Yield blows in the order of their beats: to risk, two of three to another one as well."""
+    """Yield blows in the order of their beats: to risk, and to two others at the same moment."""
     dice = random.Random(seed)
     # The run must not be over when the last one falls.
     beats = sorted(dice.sample(range(20, beat_count * 4 // 5), count))
     for number, beat in enumerate(beats):
         risk = f"risk-{dice.randrange(risks)}"
-        other = OTHERS[number % len(OTHERS)]
         is_again = number % 8 == 2
         yield Blow(
             beat=beat,
-            services=(risk,) if number % 3 == 0 else (risk, other),
+            services=(risk, *dice.sample(OTHERS, 2)),
             redis=("", *TROUBLES)[number % 4],
             again_after_seconds=dice.uniform(0, START_SECONDS_MAX) if is_again else None,
         )
@@ -133,22 +135,39 @@ def kills_in(counts: dict[str, int]) -> int:
     return sum(times for what, times in counts.items() if what not in TROUBLES)
 
 
+@pytest.fixture
+def reference_broker(topic_prefix: str) -> dict[str, str]:
+    """Return the settings of an Apache Kafka; none where there is no such server."""
+    address = os.environ.get(APACHE_KAFKA)
+    if not address:
+        return {}
+    return {
+        "TIDEGATE_KAFKA__BOOTSTRAP_SERVERS": address,
+        "TIDEGATE_KAFKA__TOPIC_PREFIX": topic_prefix,
+    }
+
+
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 def test_stack_real_day_of_fifty_kills_equals_undisturbed_run(
     tmp_path: Path,
     postgres_dsns: tuple[str, str],
+    reference_broker: dict[str, str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A recorded day of two exchanges; every table, the outcome and the proof of it agree."""
+    """A recorded day of two exchanges; every table, the outcome and the proof of it agree.
+
+    The undisturbed run is on Apache Kafka, the reference, where there is one.
+    """
     quiet_dsn, shaken_dsn = postgres_dsns
     options = ("--run-id", "day", "--replay", *TWO_STOCK_DAY)
-    blows = random_blows(20230201, count=28, beat_count=5_462, risks=1)
+    blows = random_blows(20230201, count=17, beat_count=5_462, risks=1)
 
     quiet = tidegate(
         *("up", "--data-dir", tmp_path / "quiet", *options, *RUN),
         TIDEGATE_POSTGRES__URL=quiet_dsn,
+        **reference_broker,
     ).summary
     shaken, counts = run_with_blows(tmp_path / "shaken", shaken_dsn, options, blows)
     data = ("--data", *TWO_STOCK_DAY)
@@ -156,7 +175,8 @@ def test_stack_real_day_of_fifty_kills_equals_undisturbed_run(
     verified = tidegate("verify", "day", "--postgres-url", shaken_dsn)
 
     with capsys.disabled():
-        sys.stdout.write(f"\nkills of a real day: {kills_in(counts)} {counts}\n")
+        broker = "Apache Kafka" if reference_broker else "the embedded broker"
+        sys.stdout.write(f"\nkills of a real day: {kills_in(counts)} {counts}; quiet on {broker}\n")
     assert outcome_of(quiet) == outcome_of(shadow)
     assert outcome_of(shaken.summary) == outcome_of(shadow)
     assert table_hashes(shaken_dsn, "day") == table_hashes(quiet_dsn, "day")
@@ -176,7 +196,7 @@ def test_stack_kills_on_two_partitions_equal_undisturbed_run(
     dsn, _ = postgres_dsns
     run = ("--run-id", "day", "--seed", 6, "--accounts", 4, "--days", 2)
     options = (*run, "--risk-partitions", 2)
-    blows = random_blows(6, count=4, beat_count=804, risks=2)
+    blows = random_blows(6, count=3, beat_count=804, risks=2)
 
     shaken, counts = run_with_blows(tmp_path, dsn, options, blows)
     shadow = tidegate("backtest", *run, "--json").summary
