@@ -3,43 +3,31 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.unit.cli.recorded_streams import (
+    DELETE,
+    MOUTAI,
+    TRADE_DATE,
+    Message,
+    add,
+    delete,
+    stream_of,
+    trade,
+)
 
 from tidegate_cli.realism.book import RecordedBook
 from tidegate_cli.realism.children import Child, ChildKind, ReferenceOrder, Result
-from tidegate_cli.realism.day import RecordedDay, replay
+from tidegate_cli.realism.day import RecordedDay, Sent, replay
 from tidegate_cli.realism.figures import FilledFigures, figures_of
 from tidegate_cli.realism.plot import Pair, bar_chart
-from tidegate_cli.realism.report import Realism, realism_document, realism_plot
 from tidegate_cli.realism.simulation import Compared, simulate
-from tidegate_cli.realism.streams import MessageKind, Stream, read_streams
+from tidegate_cli.realism.streams import Stream, read_streams
 from tidegate_common.domain.enums import Side
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import ExecutionSpec
 from tidegate_common.market.sessions import shanghai_ns
-
-MOUTAI = 1600519
-TRADE_DATE = 2023_02_01
-ADD, DELETE, TRADE = MessageKind.ADD, MessageKind.DELETE, MessageKind.TRADE
-Message = tuple[int, int, int, int, int, int, int, int]
-
-
-def add(order: int, price_e4: int, shares: int, *, is_buy: bool, at: int = 0) -> Message:
-    """Return a message of an order that comes to rest."""
-    return (ADD, at, int(is_buy), price_e4, shares, order, 0, 0)
-
-
-def delete(order: int, shares: int, at: int = 0) -> Message:
-    """Return a message of a cancel."""
-    return (DELETE, at, 1, 0, shares, order, 0, 0)
-
-
-def trade(price_e4: int, shares: int, *, buy: int, sell: int, is_buy: bool, at: int = 0) -> Message:
-    """Return a message of a trade."""
-    return (TRADE, at, int(is_buy), price_e4, shares, 0, buy, sell)
 
 
 def book_of(*messages: Message) -> RecordedBook:
@@ -134,9 +122,9 @@ def test_reference_order_that_crosses_pays_level_by_level(price_e4: int, value_e
     assert order.result.value_e4 == value_e4
 
 
-def make_stream() -> Stream:
-    """Return a day on which somebody sells 100 shares at the bid in every beat."""
-    messages = [
+def quiet_book() -> list[Message]:
+    """Return three levels on either side of 10.00, of a million shares each."""
+    return [
         message
         for order in range(1, 4)
         for message in (
@@ -144,13 +132,16 @@ def make_stream() -> Stream:
             add(order + 10, 100_000 + 100 * order, 1_000_000, is_buy=False),
         )
     ]
+
+
+def make_stream() -> Stream:
+    """Return a day on which somebody sells 100 shares at the bid in every beat."""
+    messages = quiet_book()
     start = shanghai_ns(TRADE_DATE, 34_260)
     for beat in range(2_380):
         at = start + 3_000_000_000 * beat + 1
         messages.append(trade(99_900, 100, buy=1, sell=20 + beat, is_buy=False, at=at))
-    columns = np.array(messages, np.int64).T
-    kind, at, is_buy, price_e4, shares, order, buy, sell = columns
-    return Stream(MOUTAI, TRADE_DATE, kind, at, is_buy, price_e4, shares, order, buy, sell)
+    return stream_of(messages)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +173,7 @@ def test_children_of_a_quiet_day_end_alike_in_both_books(compared: list[Compared
     filled = {
         (each.child.kind, each.child.side, each.reference.filled_shares > 0)
         for each in compared
-        if each.child.kind.is_passive
+        if isinstance(each.child.kind, ChildKind) and each.child.kind.is_passive
     }
 
     assert filled == {
@@ -195,6 +186,37 @@ def test_children_of_a_quiet_day_end_alike_in_both_books(compared: list[Compared
     ]
 
 
+def test_children_together_fill_as_each_alone(
+    day: RecordedDay,
+    compared: list[Compared],
+) -> None:
+    """One engine serves all of them, and they share nothing."""
+    spec = ExecutionSpec(participation_bps_max=10_000)
+    short = replace(day, frames=day.frames[:130])
+
+    alone = [simulate(replace(short, sent=[sent]), spec)[0] for sent in day.sent[:10]]
+
+    assert alone == compared[:10]
+
+
+def test_child_fills_within_its_horizon_only() -> None:
+    """Sold at 9.99 on the last beat of it, and a beat later."""
+    start = shanghai_ns(TRADE_DATE, 34_260)
+    sold = [
+        trade(99_900, 100, buy=1, sell=20, is_buy=False, at=start + 3_000_000_000 * beat)
+        for beat in (100, 101)
+    ]
+    whole = replay(stream_of([*quiet_book(), *sold]))
+    child = Child(ChildKind.IMPROVE, Side.BUY, 0, 100_000, 1_000)
+
+    (compared,) = simulate(
+        replace(whole, frames=whole.frames[:110], sent=[Sent(child, Result())]),
+        ExecutionSpec(participation_bps_max=10_000),
+    )
+
+    assert compared.simulated.filled_shares == 100
+
+
 def test_figures_of_children_tell_rates_prices_and_delays() -> None:
     """Against us is positive, on either side."""
     buy = Child(ChildKind.CROSS, Side.BUY, 0, 100_100, 100)
@@ -205,31 +227,17 @@ def test_figures_of_children_tell_rates_prices_and_delays() -> None:
             Compared(buy, Result(100, 10_010_000, 1, 1), Result(50, 5_010_000, 3 * second + 1, 0)),
             Compared(sell, Result(100, 9_990_000, 1, 1), Result(100, 9_970_000, second + 1, 0)),
             Compared(buy, Result(), Result(100, 10_010_000, 1, 1)),
-            Compared(sell, Result(100, 9_990_000, 1, 1), Result()),
+            Compared(sell, Result(100, 9_990_000, 1, 1), Result(), 50),
         ],
         tick_e4=100,
     )
 
     assert figures.count == 4
     assert (figures.recorded_rate, figures.simulated_rate) == (0.75, 0.625)
+    assert figures.unknown_rate == 0.125
     assert figures.rate_error == -0.125
     assert (figures.only_simulated, figures.only_recorded) == (0.25, 0.25)
     assert figures.filled == FilledFigures(1.5, 2.0, 2.0)
-
-
-def test_realism_document_says_what_is_filled_and_which_way_it_errs(
-    day: RecordedDay,
-    compared: list[Compared],
-) -> None:
-    """A reader must not have to reckon."""
-    names = ("default", "no participation cap", "no cap, proportional cancels")
-    realism = Realism((day,), dict.fromkeys(names, (tuple(compared),)))
-
-    text = realism_document(realism)
-
-    assert "| 600519.SH 2023-02-01 | cross |" in text
-    assert "**Passive orders fill less than they would have**" in text
-    assert realism_plot(realism).count("<rect") == 1 + 2 + 2 * len(ChildKind)
 
 
 def test_bar_chart_draws_rates_to_scale() -> None:

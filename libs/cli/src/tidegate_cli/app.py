@@ -296,7 +296,8 @@ def rulebook(*, data: opt.SharedData = None) -> None:
 @app.command()
 def realism(*, data: opt.StreamData, plot: opt.PlotFile = None) -> None:
     """Print how the simulated exchange compares with recorded order streams."""
-    from tidegate_cli.realism.report import compare_days, realism_document, realism_plot
+    from tidegate_cli.realism.comparing import compare_days
+    from tidegate_cli.realism.report import realism_document, realism_plot
 
     compared = compare_days(data)
     if plot is not None:

@@ -11,7 +11,7 @@ from enum import StrEnum, unique
 
 from tidegate_cli.realism.book import RecordedBook
 from tidegate_cli.realism.streams import MessageKind
-from tidegate_common.domain.enums import OrderType, Side
+from tidegate_common.domain.enums import Side
 
 
 @unique
@@ -34,10 +34,14 @@ class ChildKind(StrEnum):
         """Whether it waits for the others."""
         return self in {ChildKind.JOIN, ChildKind.BEHIND, ChildKind.IMPROVE}
 
-    @property
-    def order_type(self) -> OrderType:
-        """The type of the order."""
-        return OrderType.MARKET if self is ChildKind.MARKET else OrderType.LIMIT
+
+@unique
+class CallKind(StrEnum):
+    """How a child of a call auction is priced, beside the price at which all was matched."""
+
+    BETTER = "better"
+    AT = "at"
+    WORSE = "worse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Child:
     price_e4 : 0 for a market order.
     """
 
-    kind: ChildKind
+    kind: ChildKind | CallKind
     side: Side
     beat: int
     price_e4: int

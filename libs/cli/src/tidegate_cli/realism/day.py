@@ -31,10 +31,14 @@ _LEVELS_MIN: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A child, and what became of it by the recorded stream."""
+    """A child, and what became of it by the recorded stream.
+
+    unknown_shares : of which the stream does not tell whether they filled.
+    """
 
     child: Child
     reference: Result
+    unknown_shares: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ def replay(stream: Stream) -> RecordedDay:
             for _, order in working:
                 order.see(message)
             message = next(messages, None)
-        frames.append(_frame(stream, book, beat, ts_event_ns))
+        stamp = tick_stamp(stream.trade_date, number=beat, ts_event_ns=ts_event_ns)
+        frames.append(quote_frame(stream.instrument, book, stamp=stamp))
         working = [(end, order) for end, order in working if end > beat and order.leaves_shares]
         is_due = beat % _CHILDREN_EVERY_BEATS == 0 and _has_horizon(stream.trade_date, ts_event_ns)
         number = beat // _CHILDREN_EVERY_BEATS
@@ -119,12 +124,22 @@ def _children(instrument: int, book: RecordedBook, beat: int, number: int) -> It
                 yield Child(kind, side, beat, price_e4, quantity_shares)
 
 
-def _frame(stream: Stream, book: RecordedBook, beat: int, ts_event_ns: int) -> Frame:
-    bids, asks = _columns(book.levels(is_buy=True)), _columns(book.levels(is_buy=False))
+def quote_frame(
+    instrument: int,
+    book: RecordedBook,
+    *,
+    stamp: BeatStamp,
+    phase: Phase = Phase.CONTINUOUS,
+) -> Frame:
+    """Return a frame of the only quote of a book; a call that gathers orders displays none."""
+    is_call = phase in {Phase.OPEN_CALL, Phase.CLOSE_CALL}
+    bids, asks = (
+        _columns([] if is_call else book.levels(is_buy=is_buy)) for is_buy in (True, False)
+    )
     rows = QuoteRows(
-        instrument=np.array([stream.instrument], np.int64),
-        ts_event_ns=np.array([ts_event_ns], np.int64),
-        phase=np.array([Phase.CONTINUOUS], np.uint8),
+        instrument=np.array([instrument], np.int64),
+        ts_event_ns=np.array([stamp.ts_event_ns], np.int64),
+        phase=np.array([phase], np.uint8),
         last_e4=np.array([book.last_e4], np.int64),
         volume_shares=np.array([book.volume_shares], np.int64),
         amount_fen=np.array([book.amount_fen], np.int64),
@@ -133,13 +148,16 @@ def _frame(stream: Stream, book: RecordedBook, beat: int, ts_event_ns: int) -> F
         ask_price_e4=asks[None, :, 0],
         ask_shares=asks[None, :, 1],
     )
-    # Beat 0 is the day's OPEN.
-    stamp = BeatStamp(RUN_ID, beat + 1, BeatKind.TICK, stream.trade_date, ts_event_ns)
     return Frame(stamp, 0, rows)
+
+
+def tick_stamp(trade_date: int, *, number: int, ts_event_ns: int) -> BeatStamp:
+    """Return the stamp of the so many-th quote of a day, from 0; beat 0 is the day's OPEN."""
+    return BeatStamp(RUN_ID, number + 1, BeatKind.TICK, trade_date, ts_event_ns)
 
 
 def _columns(levels: list[tuple[int, int]]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """Return five rows of price and shares."""
     array = np.zeros((LEVELS, 2), np.int64)
-    array[: len(levels)] = levels
+    array[: len(levels)] = np.reshape(levels, (-1, 2))
     return array

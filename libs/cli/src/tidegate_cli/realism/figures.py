@@ -13,7 +13,7 @@ from tidegate_common.market.sessions import NS_PER_SECOND
 class FilledFigures:
     """Children that filled on both sides; errors are simulated less recorded.
 
-    price_error_ticks : against us positive.
+    price_error_ticks : positive where the simulator pays more or gets less.
     delay_seconds, delay_seconds_median : of the first fill.
     """
 
@@ -26,6 +26,7 @@ class FilledFigures:
 class Figures:
     """A group of children; rates are shares filled by shares wanted, averaged over the children.
 
+    unknown_rate : of which the record does not tell whether they filled, not in `recorded_rate`.
     rate_error, rate_error_deviation : simulated less recorded, and the standard error of that mean.
     only_simulated, only_recorded : part of the children that filled on one side only.
     filled : of those that filled on both sides, None where none did.
@@ -33,6 +34,7 @@ class Figures:
 
     count: int
     recorded_rate: float
+    unknown_rate: float
     simulated_rate: float
     rate_error: float
     rate_error_deviation: float
@@ -53,6 +55,7 @@ def figures_of(children: Sequence[Compared], *, tick_e4: int) -> Figures:
     return Figures(
         count=len(children),
         recorded_rate=fmean(_recorded(each) for each in children),
+        unknown_rate=fmean(_rate(each, each.unknown_shares) for each in children),
         simulated_rate=fmean(_rate(each, each.simulated.filled_shares) for each in children),
         rate_error=fmean(errors),
         rate_error_deviation=stdev(errors) / len(errors) ** 0.5,

@@ -1,80 +1,56 @@
-"""The document about the simulator beside recorded streams: `docs/execution-realism.md`."""
+"""The document about the simulator beside recorded days: `docs/execution-realism.md`."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
 
-from tidegate_cli.realism.children import ChildKind
-from tidegate_cli.realism.day import BEAT_SECONDS, HORIZON_BEATS, RecordedDay, replay
-from tidegate_cli.realism.figures import Figures, figures_of
+from tidegate_cli.realism.children import CallKind, ChildKind
+from tidegate_cli.realism.comparing import DEFAULT, ComparedDay, Realism
+from tidegate_cli.realism.day import BEAT_SECONDS, HORIZON_BEATS
+from tidegate_cli.realism.figures import Figures
 from tidegate_cli.realism.plot import Pair, bar_chart
-from tidegate_cli.realism.simulation import Compared, simulate
-from tidegate_cli.realism.streams import read_streams
-from tidegate_cli.rules.markdown import table_lines
-from tidegate_cli.rules.question import date_text
-from tidegate_common.domain.enums import QueueCancels
-from tidegate_common.domain.ids import format_symbol
-from tidegate_common.domain.units import BPS
-from tidegate_common.events.run import ExecutionSpec
+from tidegate_cli.realism.reading import reading_lines
+from tidegate_cli.realism.tables import (
+    call_figures,
+    day_title,
+    held_lines,
+    kind_lines,
+    passive_lines,
+    quoted_lines,
+    thinned_lines,
+)
+from tidegate_cli.rules.markdown import text_lines
 
 COMMAND: Final = (
     "tidegate realism --data ../shared/data --plot docs/execution-realism.svg "
     "> docs/execution-realism.md"
 )
 _PLOT: Final = "execution-realism.svg"
-DEFAULT: Final = "default"
-# The settings that decide passive fills, at their default and away from it.
-SPECS: Final = {
-    DEFAULT: ExecutionSpec(),
-    "no participation cap": ExecutionSpec(participation_bps_max=BPS),
-    "no cap, proportional cancels": ExecutionSpec(
-        participation_bps_max=BPS,
-        queue_cancels=QueueCancels.PROPORTIONAL,
+_SHENZHEN_LIMITS: Final = (
+    (
+        "The record of a child is sound: whoever traded behind it is known. Only who would have "
+        "come to rest at its price and was cancelled is missing, so it may have filled more."
     ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Realism:
-    """The recorded days, and each day's children by the name of the settings."""
-
-    days: tuple[RecordedDay, ...]
-    compared: dict[str, tuple[tuple[Compared, ...], ...]]
-
-    def figures(self, name: str, day: int, kind: ChildKind) -> Figures:
-        """Return the figures of one kind of children on one day."""
-        children = [each for each in self.compared[name][day] if each.child.kind is kind]
-        return figures_of(children, tick_e4=self.days[day].tick_e4)
-
-    def passive_figures(self, name: str, day: int) -> Figures:
-        """Return the figures of all passive children of a day."""
-        children = [each for each in self.compared[name][day] if each.child.kind.is_passive]
-        return figures_of(children, tick_e4=self.days[day].tick_e4)
-
-
-def compare_days(data: Path) -> Realism:
-    """Send children through every recorded day of a directory of data.
-
-    Raises
-    ------
-    ConfigError
-        If a recorded day is missing or cannot be read.
-    """
-    days = tuple(replay(stream) for stream in read_streams(data / "l2"))
-    compared = {
-        name: tuple(tuple(simulate(day, spec)) for day in days) for name, spec in SPECS.items()
-    }
-    return Realism(days, compared)
+    (
+        "The display is too small, so the simulator's queues are too short and it fills more than "
+        "it would with true quotes. **Errors of Shenzhen's passive orders are upper bounds** for "
+        "the children that are sent."
+    ),
+    (
+        "Which prices children are sent to follows from orders that traded later: they fill more "
+        "often than children of a true best price, in both."
+    ),
+)
 
 
 def realism_plot(realism: Realism) -> str:
     """Return the fill rates by kind and day, as the text of an SVG file."""
     groups = [
-        (_title(day), [_pair(realism, number, kind) for kind in ChildKind])
-        for number, day in enumerate(realism.days)
+        (day_title(each.day), [_pair(kind, each.figures(kind)) for kind in ChildKind])
+        for each in _default_days(realism)
     ]
-    return bar_chart("Shares filled within five minutes, of those ordered", groups)
+    calls = [_pair(kind, call_figures(realism.held_calls, kind)) for kind in CallKind]
+    groups.append(("call auctions, Shanghai", calls))
+    return bar_chart("Shares filled, of those ordered", groups)
 
 
 def realism_document(realism: Realism) -> str:
@@ -82,9 +58,12 @@ def realism_document(realism: Realism) -> str:
     return "\n".join(_lines(realism)) + "\n"
 
 
-def _pair(realism: Realism, day: int, kind: ChildKind) -> Pair:
-    figures = realism.figures(DEFAULT, day, kind)
+def _pair(kind: ChildKind | CallKind, figures: Figures) -> Pair:
     return Pair(kind, figures.recorded_rate, figures.simulated_rate)
+
+
+def _default_days(realism: Realism) -> tuple[ComparedDay, ...]:
+    return (*realism.days[DEFAULT], realism.shenzhen[DEFAULT])
 
 
 def _lines(realism: Realism) -> Iterator[str]:
@@ -98,111 +77,85 @@ def _lines(realism: Realism) -> Iterator[str]:
     yield ""
     yield "## By kind of order, default settings"
     yield ""
-    yield from _kind_lines(realism)
+    yield from kind_lines(_default_days(realism))
     yield ""
     yield "## Passive orders, by settings"
     yield ""
-    yield from _passive_lines(realism)
+    yield from passive_lines(realism)
     yield ""
-    yield from _reading(realism)
+    yield from _shenzhen_lines(realism)
+    yield ""
+    yield from _call_lines(realism)
+    yield ""
+    yield from reading_lines(realism)
 
 
 def _method() -> Iterator[str]:
     minutes = HORIZON_BEATS * BEAT_SECONDS // 60
-    yield "Whole recorded days of the Shanghai exchange, every order, cancel and trade, are"
-    yield "replayed order by order. From the book so rebuilt come the five-level quotes that the"
-    yield f"simulator sees, one every {BEAT_SECONDS} seconds. All through the day children are"
-    yield "sent: to the best price of their own side (`join`), to the second (`behind`), a tick"
-    yield "better (`improve`), to the best price of the other side (`cross`), and as market orders"
-    yield "over five levels (`market`); buys and sells, 100, 300 and 1,000 shares, each for"
-    yield f"{minutes} minutes."
+    yield from text_lines(
+        "Whole recorded days of Shanghai, every order, cancel and trade, and a day of Shenzhen, of "
+        "which less is known (see there), are replayed order by order. From the book so rebuilt "
+        f"come the five-level quotes that the simulator sees, one every {BEAT_SECONDS} seconds. "
+        "All through the day children are sent: to the best price of their own side (`join`), to "
+        "the second (`behind`), a tick better (`improve`), to the best price of the other side "
+        "(`cross`), and as market orders over five levels (`market`); buys and sells, 100, 300 and "
+        f"1,000 shares, each for {minutes} minutes."
+    )
     yield ""
-    yield "What would have become of a child is read off the stream: it arrives at once, stands"
-    yield "behind everyone at its price, and meets whoever traded with somebody behind it, or came"
-    yield "to rest at a price that it accepts. The simulator sees quotes only, and the child one"
-    yield "beat later. Each child is alone with the market."
-
-
-def _kind_lines(realism: Realism) -> Iterator[str]:
-    header = (
-        "day",
-        "kind",
-        "children",
-        "filled, recorded",
-        "filled, simulated",
-        "error",
-        "filled in the simulator only",
-        "in the record only",
-        "price error, ticks",
-        "first fill later by, seconds (median)",
+    yield from text_lines(
+        "What would have become of a child is read off the stream: it arrives at once, stands "
+        "behind everyone at its price, and meets whoever traded with somebody behind it, or came "
+        "to rest at a price that it accepts. The simulator sees quotes only, and the child one "
+        "beat later. Each child is alone with the market."
     )
-    rows = (
-        (_title(day), kind, *_cells(realism.figures(DEFAULT, number, kind)))
-        for number, day in enumerate(realism.days)
-        for kind in ChildKind
-    )
-    yield from table_lines(header, rows)
-
-
-def _passive_lines(realism: Realism) -> Iterator[str]:
-    header = ("settings", "day", "children", "filled, recorded", "filled, simulated", "error")
-    rows = (
-        (name, _title(day), *_cells(realism.passive_figures(name, number))[:4])
-        for name in SPECS
-        for number, day in enumerate(realism.days)
-    )
-    yield from table_lines(header, rows)
-
-
-def _reading(realism: Realism) -> Iterator[str]:
-    errors = [
-        realism.passive_figures(DEFAULT, number).rate_error for number in range(len(realism.days))
-    ]
-    low, high = (f"{100 * abs(error):.1f}" for error in (max(errors), min(errors)))
-    sign = "less" if max(errors) <= 0 else "NOT always less"
-    yield "## Reading"
     yield ""
-    yield f"- **Passive orders fill {sign} than they would have**: by {low} to {high} points of the"
-    yield "  shares ordered, by day, and later. Their prices are exact. Errors are given with one"
-    yield "  standard error."
-    yield "- `join` and `behind` stand in the queue of the next quote, up to a beat longer than the"
-    yield "  true one, and volume counts at the last price of a beat only."
-    yield "- `cross` meets the book of the next beat. Where the market came towards the child it"
-    yield "  pays less than what was displayed, where it went away it waits: the price looks better"
-    yield "  and the fill rate worse than for an order that arrives at once. `market` pays both the"
-    yield "  better and the worse prices of the next beat, which are about as often the one as the"
-    yield "  other."
-    yield "- Not compared: Shenzhen, whose recorded stream has trades and cancels but neither the"
-    yield "  orders nor quotes of the same share and day, so that the price of a cancelled order is"
-    yield "  not known; and call auctions."
-
-
-def _cells(figures: Figures) -> Sequence[str]:
-    return (
-        str(figures.count),
-        _percent(figures.recorded_rate),
-        _percent(figures.simulated_rate),
-        f"{100 * figures.rate_error:+.1f} ± {100 * figures.rate_error_deviation:.1f} points",
-        _percent(figures.only_simulated),
-        _percent(figures.only_recorded),
-        *_filled_cells(figures),
+    yield from text_lines(
+        "An error is the simulator less the record, with one standard error. A fill rate with a "
+        "positive error is optimistic. A price error is positive where the simulator pays more or "
+        "gets less than the record, negative where its price is the better one for us."
     )
 
 
-def _filled_cells(figures: Figures) -> Sequence[str]:
-    """Return what only children that filled on both sides can tell."""
-    filled = figures.filled
-    if filled is None:
-        return ("none", "none")
-    return (
-        f"{filled.price_error_ticks:+.2f}",
-        f"{filled.delay_seconds:.1f} ({filled.delay_seconds_median:.1f})",
+def _shenzhen_lines(realism: Realism) -> Iterator[str]:
+    day = day_title(realism.shenzhen[DEFAULT].day)
+    yield "## Shenzhen"
+    yield ""
+    yield from text_lines(
+        f"The stream of {day} tells trades and cancels, not orders. Orders, trades and cancels are "
+        "numbered in one sequence, so it does tell each order that traded while it rested: its "
+        "price (that of the trade), its side, its place in the queue, when it came (between the "
+        "messages around its number), and what was cancelled of it. Nobody can tell the price of "
+        "an order that was cancelled without such a trade, nor what was left at the end of the day."
     )
+    yield ""
+    for item in _SHENZHEN_LIMITS:
+        yield from text_lines(f"- {item}", indent="  ")
+    yield ""
+    yield "How much that is, on Shanghai's days with and without their orders, passive children:"
+    yield ""
+    yield from thinned_lines(realism)
 
 
-def _percent(rate: float) -> str:
-    return f"{100 * rate:.1f}%"
-
-
-def _title(day: RecordedDay) -> str:
-    return f"{format_symbol(day.instrument)} {date_text(day.trade_date)}"
+def _call_lines(realism: Realism) -> Iterator[str]:
+    yield "## Call auctions"
+    yield ""
+    yield from text_lines(
+        "Children of 100, 1,000 and 5,000 shares come at three times of a call, on both sides, 1 "
+        "and 5 ticks better than the price of the auction (`better`), at it (`at`), and 1 and 5 "
+        "ticks worse (`worse`). Default settings. On Shanghai's days the auction is held again, "
+        "order by order, with the child in it; without one it comes to the recorded price and "
+        "volume in every call."
+    )
+    yield ""
+    yield from held_lines(realism.held_calls)
+    yield ""
+    titles = dict.fromkeys(day_title(call.compared.day) for call in realism.quoted_calls)
+    yield from text_lines(
+        "Of Shenzhen's calls only the outcome is recorded. The price is taken to stay, which above "
+        "it does not always: `better` fills up to the matched volume, `worse` nothing. At the very "
+        "price a child gets at least what was left of the other side; whether it came before "
+        "somebody else nobody can tell. "
+        f"Days: {', '.join(titles)}."
+    )
+    yield ""
+    yield from quoted_lines(realism.quoted_calls)

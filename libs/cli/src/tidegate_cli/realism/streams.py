@@ -14,18 +14,12 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from tidegate_cli.realism.columns import integers, prices_e4, read_columns, times_ns, words
 from tidegate_common.domain.ids import parse_symbol
-from tidegate_common.domain.units import PRICE_SCALE, Int64Array
-from tidegate_common.errors import ConfigError
-from tidegate_common.market.sessions import shanghai_ns
+from tidegate_common.domain.units import Int64Array
 
-_NS_PER_MS: Final = 1_000_000
-_CENTS_PER_YUAN: Final = 100
-_E4_PER_CENT: Final = PRICE_SCALE // _CENTS_PER_YUAN
-# Digits of 'HH:MM:SS.mmm', and how many milliseconds one of each is.
-_CLOCK_PARTS: Final = ((0, 2, 3_600_000), (3, 5, 60_000), (6, 8, 1_000), (9, 12, 1))
+_CODE: Final = "SecurityID"
 
 
 @unique
@@ -147,78 +141,49 @@ def read_streams(directory: Path) -> list[Stream]:
 
 
 def _read_day(directory: Path, layout: _Layout) -> Iterator[Stream]:
-    orders = _read(directory / layout.orders, (*layout.order_columns, layout.sequence))
-    trades = _read(directory / layout.trades, (*layout.trade_columns, layout.sequence))
+    common = (layout.sequence, _CODE)
+    orders = read_columns(directory / layout.orders, (*layout.order_columns, *common))
+    trades = read_columns(directory / layout.trades, (*layout.trade_columns, *common))
     symbols = [layout.symbol] if layout.symbol else _symbols(orders)
     for symbol in symbols:
         chosen = [
-            table if layout.symbol else table.filter(pc.equal(table["SecurityID"], symbol))
+            table if layout.symbol else table.filter(pc.equal(table[_CODE], symbol))
             for table in (orders, trades)
         ]
         yield _stream(chosen[0], chosen[1], parse_symbol(symbol), layout)
 
 
 def _symbols(orders: pa.Table) -> list[str]:
-    return sorted(pc.unique(orders["SecurityID"]).to_pylist())
-
-
-def _read(path: Path, columns: tuple[str, ...]) -> pa.Table:
-    try:
-        return pq.read_table(path, columns=[*columns, "SecurityID"])
-    except (OSError, pa.ArrowInvalid, KeyError) as error:
-        message = f"expected a recorded day of orders or trades in {path.name}, found: {error}"
-        raise ConfigError(message) from error
+    return sorted(pc.unique(orders[_CODE]).to_pylist())
 
 
 def _stream(orders: pa.Table, trades: pa.Table, instrument: int, layout: _Layout) -> Stream:
     time, kind, side, price, shares, number = (orders[name] for name in layout.order_columns)
-    is_add = _words(kind) == layout.add
+    is_add = words(kind) == layout.add
     order_columns = [
         np.where(is_add, MessageKind.ADD, MessageKind.DELETE),
-        _times_ns(time, layout.trade_date),
-        (_words(side) == layout.buy).astype(np.int64),
-        _prices_e4(price),
-        _integers(shares),
-        _integers(number),
+        times_ns(time, layout.trade_date),
+        (words(side) == layout.buy).astype(np.int64),
+        prices_e4(price),
+        integers(shares),
+        integers(number),
         np.zeros(len(orders), np.int64),
         np.zeros(len(orders), np.int64),
     ]
     time, side, price, shares, buy, sell = (trades[name] for name in layout.trade_columns)
     trade_columns = [
         np.full(len(trades), MessageKind.TRADE, np.int64),
-        _times_ns(time, layout.trade_date),
-        (_words(side) == layout.buy).astype(np.int64),
-        _prices_e4(price),
-        _integers(shares),
+        times_ns(time, layout.trade_date),
+        (words(side) == layout.buy).astype(np.int64),
+        prices_e4(price),
+        integers(shares),
         np.zeros(len(trades), np.int64),
-        _integers(buy),
-        _integers(sell),
+        integers(buy),
+        integers(sell),
     ]
-    sequence = [_integers(table[layout.sequence]) for table in (orders, trades)]
+    sequence = [integers(table[layout.sequence]) for table in (orders, trades)]
     in_order = np.argsort(np.concatenate(sequence), kind="stable")
     joined = [
         np.concatenate(pair)[in_order] for pair in zip(order_columns, trade_columns, strict=True)
     ]
     return Stream(instrument, layout.trade_date, *joined)
-
-
-def _words(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
-    return np.array(pc.cast(column, pa.string()).to_pylist(), np.str_)
-
-
-def _integers(column: pa.ChunkedArray) -> Int64Array:
-    return np.asarray(column.to_numpy(), np.int64)
-
-
-def _prices_e4(column: pa.ChunkedArray) -> Int64Array:
-    # The recorder left float noise behind the second digit: shares move in steps of 0.01 CNY.
-    cents = np.rint(np.asarray(column.to_numpy(), np.float64) * _CENTS_PER_YUAN)
-    return cents.astype(np.int64) * _E4_PER_CENT
-
-
-def _times_ns(column: pa.ChunkedArray, trade_date: int) -> Int64Array:
-    ms = np.zeros(len(column), np.int64)
-    for start, end, unit_ms in _CLOCK_PARTS:
-        digits = pc.utf8_slice_codeunits(column, start, end)
-        ms += _integers(pc.cast(digits, pa.int64())) * unit_ms
-    return shanghai_ns(trade_date, 0) + ms * _NS_PER_MS

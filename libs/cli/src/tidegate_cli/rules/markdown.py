@@ -1,9 +1,18 @@
-"""Markdown that both halves of the rule book's document are made of."""
+"""Markdown that generated documents are made of."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
+from typing import Final
 
 from tidegate_cli.rules.question import date_text
 from tidegate_common.market.dated import FIRST_DATE, LAST_DATE
+
+_WIDTH: Final = 96
+
+
+def text_lines(text: str, *, indent: str = "") -> Iterator[str]:
+    """Yield the lines of a paragraph, those after the first indented."""
+    yield from wrap(text, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def table_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
