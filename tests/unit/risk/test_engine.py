@@ -10,10 +10,12 @@ from tests.unit.risk.scenario import (
     APPLIANCE,
     BANK,
     LIQUOR,
+    LOOSE,
     PRICE_E4,
     Quote,
     Reference,
     Stage,
+    cancel_request,
     fill_of,
     filled,
     order_request,
@@ -339,3 +341,29 @@ def test_suspended_instrument_is_refused_whatever_its_limits(limit_state: LimitS
     decision = stage.ask(Quote(), price_e4=PRICE_E4 + 1).decisions[0]
 
     assert decision.reason is Reason.SUSPENDED
+
+
+def test_requests_of_a_beat_are_answered_in_their_order_whoever_they_are_about() -> None:
+    """Those about different instruments are judged together; nobody may be able to tell."""
+    stage = Stage(limits=replace(LOOSE, position_bps_max=60))
+    stage.open(Reference(), Reference(LIQUOR))
+    asks = [("one", BANK), ("two", LIQUOR), ("three", BANK), ("one", BANK), ("four", LIQUOR)]
+    orders = [
+        order_request(request_id=RequestId(name), instrument=instrument, quantity_shares=1_000)
+        for name, instrument in asks
+    ]
+    requests = (*orders[:4], cancel_request("nothing"), orders[4])
+
+    output = stage.tick(Quote(), Quote(LIQUOR), requests=requests)
+
+    told = [(each.cause, each.instrument, each.reason) for each in output.decisions]
+    assert told == [
+        ("one", BANK, Reason.NONE),
+        ("two", LIQUOR, Reason.NONE),
+        ("three", BANK, Reason.POSITION_LIMIT),
+        ("one", BANK, Reason.DUPLICATE_REQUEST),
+        ("cancel", 0, Reason.UNKNOWN_ORDER),
+        ("four", LIQUOR, Reason.POSITION_LIMIT),
+    ]
+    assert [each.sequence for each in output.decisions] == list(range(6))
+    assert [each.sequence for each in output.submits] == [0, 1]

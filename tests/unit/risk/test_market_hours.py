@@ -88,3 +88,20 @@ def test_session_of_an_unknown_board_is_closed() -> None:
     stage.tick(Quote(unknown))
 
     assert not stage.engine._market.has_continuous_trading(np.array([unknown]))
+
+
+def test_session_changes_within_a_day_for_instruments_of_every_exchange() -> None:
+    """The session of a beat is kept for as long as the table says, not for a second longer."""
+    stage = Stage()
+    stage.open(Reference(), Reference(STAR))
+    seconds = (OPEN_CALL, 41_399, 41_400, 46_799, 46_800, 54_000)
+
+    outputs = [
+        stage.ask(Quote(instrument), seconds=each, instrument=instrument, quantity_shares=200)
+        for each in seconds
+        for instrument in (BANK, STAR)
+    ]
+
+    reasons = [output.decisions[0].reason for output in outputs]
+    taken, refused = [Reason.NONE] * 2, [Reason.MARKET_CLOSED] * 2
+    assert reasons == taken + taken + refused + refused + taken + refused

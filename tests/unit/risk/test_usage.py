@@ -12,11 +12,14 @@ from tests.unit.risk.scenario import (
     Stage,
     fill_of,
     filled,
+    update_of,
 )
 
-from tidegate_common.domain.enums import Layer
+from tidegate_common.domain.enums import Layer, OrderStatus
+from tidegate_common.domain.ids import AccountId
 from tidegate_common.events.portfolio import LimitUsage
 from tidegate_common.events.run import RiskLimits
+from tidegate_risk.engine.engine import RiskEngine
 
 LIMITS = RiskLimits(
     position_bps_max=9_001,
@@ -45,6 +48,38 @@ def bought(stage: Stage, instrument: int, quantity_shares: int) -> None:
 def observed(stage: Stage) -> list[int]:
     """Return what every layer sees, in bps."""
     return [use.observed_bps for use in stage.engine.portfolios()[0].usage]
+
+
+def test_usage_by_sector_is_kept_up_to_date_by_all_that_changes_it() -> None:
+    """An engine that takes up the memory counts everything anew, and finds the same."""
+    stage = Stage(limits=LIMITS)
+    other = RiskEngine(stage.spec, (AccountId("alpha"),))
+    food, bank = Reference(LIQUOR, sector="food"), Reference()
+    told = []
+
+    def compare() -> None:
+        other.restore(stage.engine.snapshot())
+        told.append(observed(stage)[3])
+        assert stage.engine.portfolios() == other.portfolios()
+
+    stage.open(bank, food)
+    compare()
+    first = stage.ask(Quote(), Quote(LIQUOR), quantity_shares=1_000).submits[0]
+    compare()
+    second = stage.ask(instrument=LIQUOR, quantity_shares=1_500).submits[0]
+    compare()
+    stage.tick(fills=(fill_of(first, quantity_shares=300, price_e4=39_000),))
+    compare()
+    stage.tick(Quote(last_e4=41_000))
+    compare()
+    end = update_of(second, OrderStatus.CANCELED, filled_shares=500)
+    stage.tick(fills=(fill_of(second, quantity_shares=500),), updates=(end,))
+    compare()
+    stage.close({BANK: 41_500})
+    stage.open(replace(bank, sector="food"), food)
+    compare()
+
+    assert told == [0, 40, 60, 60, 60, 41, 60]
 
 
 def test_usage_of_an_empty_account_is_nothing_of_its_limits() -> None:

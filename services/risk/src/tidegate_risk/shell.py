@@ -7,7 +7,7 @@ are money: those that were late are booked as soon as they enter, beat by beat.
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from tidegate_common.engine import EngineState
 from tidegate_common.errors import ContractError, InvariantError
 from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
 from tidegate_common.events.message import Message, Origin
-from tidegate_common.events.orders import OrderBatch
+from tidegate_common.events.orders import CancelOrder, OrderBatch, SubmitOrder
 from tidegate_common.events.portfolio import AccountBooks, PortfolioBatch
 from tidegate_common.events.risk import DecisionBatch
 from tidegate_common.events.run import RunSpec
@@ -36,6 +36,8 @@ from tidegate_common.frames.frame import (
     merge_scores,
 )
 from tidegate_risk.engine.engine import RiskEngine, RiskInputs, RiskOutput
+
+_Order = TypeVar("_Order", SubmitOrder, CancelOrder)
 
 
 class RiskProcessor:
@@ -186,30 +188,34 @@ class RiskProcessor:
             equity=output.equity,
             portfolios=output.portfolios,
         )
+        submits = self._by_shard(output.submits)
+        cancels = self._by_shard(output.cancels)
+        orders = (
+            OrderBatch(
+                run_id=stamp.run_id,
+                beat=stamp.beat,
+                risk_partition=self._partition,
+                shard=shard,
+                submits=tuple(submits[shard]),
+                cancels=tuple(cancels[shard]),
+            )
+            for shard in range(self._shard_count)
+        )
         return [
-            *(
-                beat_message(ORDERS, shard, origin, self._orders_of(stamp, shard, output))
-                for shard in range(self._shard_count)
-            ),
+            *(beat_message(ORDERS, each.shard, origin, encode_event(each)) for each in orders),
             beat_message(DECISIONS, self._partition, origin, encode_event(decisions)),
             beat_message(PORTFOLIOS, self._partition, origin, encode_event(portfolios)),
         ]
 
-    def _orders_of(self, stamp: BeatStamp, shard: int, output: RiskOutput) -> bytes:
-        count = self._shard_count
-        batch = OrderBatch(
-            run_id=stamp.run_id,
-            beat=stamp.beat,
-            risk_partition=self._partition,
-            shard=shard,
-            submits=tuple(
-                submit for submit in output.submits if shard_of(submit.instrument, count) == shard
-            ),
-            cancels=tuple(
-                cancel for cancel in output.cancels if shard_of(cancel.instrument, count) == shard
-            ),
-        )
-        return encode_event(batch)
+    def _by_shard(self, orders: Sequence[_Order]) -> list[list[_Order]]:
+        """Return each shard's part of some orders, in their order."""
+        parts: list[list[_Order]] = [[] for _ in range(self._shard_count)]
+        if self._shard_count == 1:
+            parts[0] += orders
+        else:
+            for order in orders:
+                parts[shard_of(order.instrument, self._shard_count)].append(order)
+        return parts
 
 
 def _is_scores(payload: object | None) -> TypeGuard[ScoreBatch]:

@@ -444,12 +444,12 @@ def test_freeze_of_many_is_of_all_or_of_none(last: Reservation, match: str) -> N
     assert ledger.dump() == before
 
 
-def test_rows_of_holdings_say_what_holdings_do() -> None:
+def test_columns_of_holdings_say_what_holdings_do() -> None:
     """The quick way and the one with the lots."""
     ledger = holder(200)
     ledger.freeze_sell(ORDER, BANK, quantity_shares=50)
 
-    rows = list(ledger.holding_rows())
+    rows = list(zip(*ledger.holding_columns(), strict=True))
 
     assert rows == [
         (

@@ -164,7 +164,8 @@ class OrderType(StrEnum):
         return self not in _PRICED
 
 
-_PRICED = frozenset({OrderType.LIMIT, OrderType.FIXED_PRICE})
+# A tuple: most orders are the first, and the hash of a member is a call of its own.
+_PRICED = (OrderType.LIMIT, OrderType.FIXED_PRICE)
 
 
 @unique

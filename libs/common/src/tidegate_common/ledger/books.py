@@ -96,8 +96,8 @@ class Books:
     @property
     def nav_fen(self) -> int:
         """Net asset value at the last mark."""
-        assets_fen = self.cash_fen + self.receivable_fen + self.values.gross_fen
-        return assets_fen - self.tax_payable_fen
+        assets_fen = self.cash_fen + self.values.gross_fen - self.tax_payable_fen
+        return assets_fen + self.receivable_fen if self.receivables else assets_fen
 
     @property
     def cost_fen(self) -> int:

@@ -57,7 +57,7 @@ def require_available(books: Books, cash_fen: int, what: str) -> None:
 def refuse_new(books: Books, reservation: Reservation) -> NoReturn:
     """Refuse an order that is open already, or that reserves nothing sensible."""
     name = f"order_id={reservation.order_id}, instrument={reservation.instrument}"
-    if reservation.order_id in books.reservations:
+    if reservation.order_id in books.reservations.by_order:
         refuse(books, f"order_id must be new, is of an open order ({name})")
     refuse(
         books,

@@ -16,6 +16,7 @@ An operation that would break an invariant raises `LedgerError` and changes noth
 
 from collections.abc import Iterable
 
+import numpy as np
 from msgspec.structs import replace
 
 from tidegate_common.domain.enums import Side
@@ -48,6 +49,8 @@ from tidegate_common.market.corporate_actions import (
 )
 from tidegate_common.market.dividend_tax import taxable_e6_per_share
 from tidegate_common.market.fees import NO_FEES, Fees
+
+_SELL = Side.SELL
 
 
 class Ledger(LedgerQueries):
@@ -158,20 +161,21 @@ class Ledger(LedgerQueries):
             As `freeze_buy` and `freeze_sell`.
         """
         books, taken = self._books, self._books.reservations
+        open_orders, add = taken.by_order, taken.add
         held: list[OrderId] = []
         left_fen = max(0, books.available_fen)
         try:
             for order in reservations:
-                is_open = order.order_id in taken
-                if is_open or order.quantity_shares <= 0 or order.cash_fen < 0:
+                order_id, cash_fen = order.order_id, order.cash_fen
+                if order_id in open_orders or order.quantity_shares <= 0 or cash_fen < 0:
                     refuse_new(books, order)
-                if order.side is Side.SELL:
+                if order.side is _SELL:
                     require_sellable(books, order)
-                if order.cash_fen > left_fen:
-                    require_available(books, order.cash_fen, f"order_id={order.order_id}")
-                taken.add(order)
-                held.append(order.order_id)
-                left_fen -= order.cash_fen
+                if cash_fen > left_fen:
+                    require_available(books, cash_fen, f"order_id={order_id}")
+                add(order)
+                held.append(order_id)
+                left_fen -= cash_fen
         except LedgerError:
             for order_id in held:
                 taken.remove(order_id)
@@ -255,7 +259,7 @@ class Ledger(LedgerQueries):
         """
         books = self._books
         expected = books.values.instruments.shape
-        if mark_e4.shape != expected or (mark_e4 < 0).any():
+        if mark_e4.shape != expected or np.count_nonzero(mark_e4 < 0):
             marks = mark_e4.tolist()
             refuse(books, f"mark_e4 must be >= 0 and of shape {expected}, was {marks}")
         books.values.mark(mark_e4)

@@ -1,6 +1,6 @@
 """What can be asked of a ledger; nothing here changes it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, KeysView
 from dataclasses import dataclass
 
 from tidegate_common.domain.ids import AccountId, OrderId
@@ -180,7 +180,7 @@ class LedgerQueries:
         return self._books.reservations.get(order_id)
 
     @property
-    def known_instruments(self) -> Collection[int]:
+    def known_instruments(self) -> KeysView[int]:
         """Instruments that are held, or were today."""
         return self._books.positions.keys()
 
@@ -202,23 +202,29 @@ class LedgerQueries:
         """Instruments of which open sells hold back shares."""
         return self._books.reservations.frozen_instruments
 
-    def holding_rows(self) -> Iterator[tuple[int, int, int, int, int, int]]:
-        """Yield all that is held, sorted by instrument.
+    def holding_columns(self) -> tuple[list[int], ...]:
+        """Return all that is held, sorted by instrument, in the order of `PositionState`.
 
-        In the order of `PositionState`: instrument, shares, sellable shares, cost, mark and value.
+        Instruments, shares, sellable shares, costs, marks and values.
         """
         books = self._books
         values, positions, frozen = books.values, books.positions, self.frozen_instruments
-        columns = values.instruments, values.quantities, values.marks_e4, values.values_fen
-        for instrument, shares, mark_e4, value_fen in zip(
-            *(column.tolist() for column in columns),
-            strict=True,
-        ):
-            position = positions[instrument]
-            sellable_shares = position.unlocked_shares
-            if instrument in frozen:
-                sellable_shares = books.sellable_shares(instrument, is_for_next_day=False)
-            yield instrument, shares, sellable_shares, position.cost_fen, mark_e4, value_fen
+        instruments = values.instruments.tolist()
+        held = [positions[instrument] for instrument in instruments]
+        sellable_shares = [position.unlocked_shares for position in held]
+        if frozen:
+            for at, instrument in enumerate(instruments):
+                if instrument in frozen:
+                    sellable = books.sellable_shares(instrument, is_for_next_day=False)
+                    sellable_shares[at] = sellable
+        return (
+            instruments,
+            values.quantities.tolist(),
+            sellable_shares,
+            [position.cost_fen for position in held],
+            values.marks_e4.tolist(),
+            values.values_fen.tolist(),
+        )
 
     @property
     def holdings(self) -> tuple[Holding, ...]:

@@ -39,6 +39,8 @@ class FrozenShares(Struct, frozen=True, gc=False):
 
 
 _NOTHING = FrozenShares()
+# By name, because to ask an enum's class for a member takes longer than to compare it.
+_SELL = Side.SELL
 
 
 @dataclass(slots=True)
@@ -46,22 +48,20 @@ class Reservations:
     """The reservations of an account, in order of acceptance, and their sums.
 
     frozen_fen : cash that all of them hold back.
+    by_order : what each open order still holds back, to be read only.
     """
 
     frozen_fen: int = 0
-    _by_order: dict[OrderId, Reservation] = field(default_factory=dict)
+    by_order: dict[OrderId, Reservation] = field(default_factory=dict)
     _shares: dict[int, FrozenShares] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Reservation]:
-        return iter(self._by_order.values())
-
-    def __contains__(self, order_id: OrderId) -> bool:
-        return order_id in self._by_order
+        return iter(self.by_order.values())
 
     @property
     def order_ids(self) -> tuple[OrderId, ...]:
         """Ids of the open orders, in order of acceptance."""
-        return tuple(self._by_order)
+        return tuple(self.by_order)
 
     @property
     def frozen_instruments(self) -> Collection[int]:
@@ -70,7 +70,7 @@ class Reservations:
 
     def get(self, order_id: OrderId) -> Reservation | None:
         """Return an open order's reservation, None where there is none."""
-        return self._by_order.get(order_id)
+        return self.by_order.get(order_id)
 
     def shares_of(self, instrument: int) -> FrozenShares:
         """Return the shares of an instrument that open sells hold back."""
@@ -78,19 +78,19 @@ class Reservations:
 
     def add(self, reservation: Reservation) -> None:
         """Take up the reservation of a new order."""
-        self._by_order[reservation.order_id] = reservation
+        self.by_order[reservation.order_id] = reservation
         self.frozen_fen += reservation.cash_fen
-        if reservation.side is Side.SELL:
+        if reservation.side is _SELL:
             self._freeze(reservation, 1)
 
     def put(self, reservation: Reservation) -> None:
         """Replace a reservation, by what a fill or the day has left of it."""
-        self._take_off(self._by_order[reservation.order_id])
+        self._take_off(self.by_order[reservation.order_id])
         self.add(reservation)
 
     def remove(self, order_id: OrderId) -> None:
         """Release what an open order still holds back."""
-        self._take_off(self._by_order.pop(order_id))
+        self._take_off(self.by_order.pop(order_id))
 
     def begin_day(self) -> None:
         """Make tomorrow's orders today's."""
@@ -100,7 +100,7 @@ class Reservations:
 
     def _take_off(self, reservation: Reservation) -> None:
         self.frozen_fen -= reservation.cash_fen
-        if reservation.side is Side.SELL:
+        if reservation.side is _SELL:
             self._freeze(reservation, -1)
 
     def _freeze(self, reservation: Reservation, sign: int) -> None:

@@ -29,13 +29,17 @@ class Values:
         mark_e4 : (n,) int64, >= 0, aligned with `instruments`.
         """
         has_price = mark_e4 > 0
-        marks_e4 = np.where(has_price, mark_e4, self.marks_e4)
-        if not self.unmarked and (marks_e4 == self.marks_e4).all():
+        # Counting is several times quicker than to ask for any or all.
+        if np.count_nonzero(has_price) == len(mark_e4):
+            marks_e4 = mark_e4
+        else:
+            marks_e4 = np.where(has_price, mark_e4, self.marks_e4)
+        if not self.unmarked and not np.count_nonzero(marks_e4 != self.marks_e4):
             # In most beats of most accounts nothing that is held was traded.
             return
-        self.marks_e4 = _frozen(marks_e4)
+        self.marks_e4 = _frozen(marks_e4.copy())
         self.values_fen = _frozen(notionals_fen(self.marks_e4, self.quantities))
-        self.gross_fen = int(self.values_fen.sum())
+        self.gross_fen = int(np.add.reduce(self.values_fen))
         if self.unmarked:
             self.unmarked.difference_update(self.instruments[has_price].tolist())
 

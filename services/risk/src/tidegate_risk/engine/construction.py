@@ -15,10 +15,9 @@ from tidegate_common.domain.enums import CauseKind, Side
 from tidegate_common.domain.units import BPS
 from tidegate_common.events.run import ConstructionSpec
 from tidegate_common.frames.frame import ScoreBatch
-from tidegate_risk.engine.intent import Intents, columns_of
+from tidegate_risk.engine.intent import Intents, asks_of_strategy, columns_of
 from tidegate_risk.engine.layout import (
     BUY_VALUE,
-    IS_BUY,
     MODE,
     RESERVE,
     SELL_HOLDING,
@@ -28,19 +27,23 @@ from tidegate_risk.engine.portfolio import Account
 from tidegate_risk.engine.state import Market
 from tidegate_risk.engine.targets import StrategyList
 
+_BUY, _SELL = Side.BUY, Side.SELL
+
 
 @dataclass(frozen=True, slots=True)
 class StrategyScores:
     """Scores of one strategy that ask for something.
 
     beat : of the scores.
-    entries : (score, instrument), highest score first, then by instrument.
+    entries, scores_e6 : instruments to enter and their scores, highest score first, then by
+        instrument.
     exits : score by instrument.
     """
 
     strategy: str
     beat: int
-    entries: tuple[tuple[int, int], ...]
+    entries: list[int]
+    scores_e6: list[int]
     exits: dict[int, int]
 
 
@@ -70,27 +73,31 @@ def intents_of_scores(
     """Return what a strategy wants of an account: sells, then buys, highest scores first."""
     held = set(account.ledger.instruments.tolist())
     resting = account.resting(asked.strategy, beat=market.beat, cooldown_beats=spec.cooldown_beats)
-    sells = sorted(
-        (-asked.exits[instrument], instrument)
-        for instrument in held
-        if instrument in asked.exits and instrument not in resting
-    )
+    exits = asked.exits
+    sells = [each for each in exits.keys() & held if each not in resting]
+    sells.sort(key=lambda instrument: (-exits[instrument], instrument))
+    instruments, scores_e6 = asked.entries, asked.scores_e6
     idle = held | resting
-    buys = [entry for entry in asked.entries if entry[1] not in idle]
-    instruments = [instrument for _, instrument in (*sells, *buys)]
-    sides = [Side.SELL] * len(sells) + [Side.BUY] * len(buys)
-    columns = columns_of(instruments, sides, account, market)
+    if not idle.isdisjoint(instruments):
+        free = [
+            (instrument, score)
+            for instrument, score in zip(instruments, scores_e6, strict=True)
+            if instrument not in idle
+        ]
+        instruments, scores_e6 = [each for each, _ in free], [score for _, score in free]
+    sides = [_SELL] * len(sells) + [_BUY] * len(instruments)
+    if sells:
+        instruments = [*sells, *instruments]
+        scores_e6 = [*map(exits.__getitem__, sells), *scores_e6]
     nav_fen = account.ledger.nav_fen
-    is_buy = columns[:, IS_BUY]
-    columns[:, MODE] = np.where(is_buy, BUY_VALUE, SELL_HOLDING)
+    columns = columns_of(instruments, sides, account, market)
+    columns[:, MODE] = SELL_HOLDING
+    columns[len(sells) :, MODE] = BUY_VALUE
     columns[:, TARGET] = nav_fen * spec.target_weight_bps // BPS
-    columns[:, RESERVE] = is_buy * reserve_fen(nav_fen, spec)
+    columns[len(sells) :, RESERVE] = reserve_fen(nav_fen, spec)
     return Intents(
         CauseKind.SCORE,
-        asked.strategy,
-        instruments,
-        sides,
-        [-negative for negative, _ in sells] + [score for score, _ in buys],
+        asks_of_strategy(asked.strategy, instruments, sides, scores_e6),
         columns,
         score_beat=asked.beat,
     )
@@ -117,8 +124,7 @@ def _read_strategy(
     return StrategyScores(
         strategy=name,
         beat=scores.stamp.beat,
-        entries=tuple(
-            zip(score[enters].tolist(), instrument[enters].tolist(), strict=True),
-        ),
+        entries=instrument[enters].tolist(),
+        scores_e6=score[enters].tolist(),
         exits=dict(zip(instrument[exits].tolist(), score[exits].tolist(), strict=True)),
     )

@@ -1,7 +1,6 @@
 """Turns one account's intents of one beat into decisions and orders, in order."""
 
 from dataclasses import dataclass
-from itertools import compress
 
 import numpy as np
 
@@ -103,6 +102,13 @@ _WHOLES = {
 }
 
 
+# By name, because to ask an enum's class for a member takes as long as to make a record.
+_ACCEPTED, _REJECTED = Outcome.ACCEPTED, Outcome.REJECTED
+_SCORE, _BPS, _REDUCING = CauseKind.SCORE, Unit.BPS, AccountState.REDUCING
+_TICK_BEAT, _TICK_RUN = BeatKind.TICK, Cadence.TICK
+_NOTHING: Int64Array = np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What every intent of a beat is judged by, besides the market.
@@ -127,32 +133,27 @@ class Desk:
         self._stamp = stamp
         self._prefix = id_prefix(stamp.run_id, stamp.beat, account.account_id)
         # From when something is to be decided on; changed by what is reserved.
-        self._numbers: Int64Array = np.zeros(0, np.int64)
-        self._sectors_fen: Int64Array = np.zeros(0, np.int64)
+        self._numbers = _NOTHING
 
     def decide(self, intents: Intents) -> None:
         """Pass intents through all checks, each stopping at the first that fails."""
-        if not intents.instruments:
+        if not intents.asks:
             return
-        market, sleeves, cause = self._market, self._account.sleeves, intents.cause
         if not len(self._numbers):
             self._numbers = self._read_numbers()
-            self._sectors_fen = self._account.sectors_fen(market)
-        numbers = self._numbers
-        is_score = intents.cause_kind is CauseKind.SCORE
-        traded_fen = sleeves.traded_fen.get(cause, 0) if is_score else 0
+        if intents.cause_kind is not _SCORE:
+            self._judge(intents)
+            return
+        # What a strategy asks for is of one cause.
+        strategy, numbers, sleeves = intents.asks[0][2], self._numbers, self._account.sleeves
+        traded_fen = sleeves.traded_fen.get(strategy, 0)
         numbers[TRADED], numbers[TRADED_MAX] = traded_fen, intents.turnover_fen_max
-        verdicts: Int64Array = np.empty((len(intents.columns), VERDICT_COLUMNS), np.int64)
-        decide(intents.columns, market.table, market.rules, numbers, self._sectors_fen, verdicts)
-        rows = verdicts.tolist()
-        accepted = self._write(intents, rows)
-        if accepted:
-            self._send(intents, rows, accepted)
-        if is_score:
-            sleeves.count_order(cause, int(numbers[TRADED]) - traded_fen)
-            is_decided = (verdicts[:, CODE] < FIRST_ANSWER).tolist()
-            decided = dict.fromkeys(compress(intents.instruments, is_decided), self._stamp.beat)
-            self._account.decided.setdefault(cause, {}).update(decided)
+        rows, beat = self._judge(intents), self._stamp.beat
+        sleeves.count_order(strategy, int(numbers[TRADED]) - traded_fen)
+        decided = self._account.decided.setdefault(strategy, {})
+        for row, ask in zip(rows, intents.asks, strict=True):
+            if row[CODE] < FIRST_ANSWER:
+                decided[ask[0]] = beat
 
     def refuse_order(self, request: OrderRequest, reason: Reason) -> None:
         """Write down why an order request is not looked at."""
@@ -206,13 +207,13 @@ class Desk:
         return np.array(
             (
                 stamp.beat,
-                stamp.kind is BeatKind.TICK,
-                market.cadence is Cadence.TICK,
+                stamp.kind is _TICK_BEAT,
+                market.cadence is _TICK_RUN,
                 market.is_after_close,
                 market.is_classified,
                 self._rules.construction.price_offset_bps,
                 standing.is_halted,
-                standing.has_command(AccountState.REDUCING),
+                standing.has_command(_REDUCING),
                 standing.is_loss_latched,
                 standing.is_drawdown_latched,
                 account.activity.messages_in_second(stamp.ts_event_ns),
@@ -238,28 +239,37 @@ class Desk:
             np.int64,
         )
 
+    def _judge(self, intents: Intents) -> list[list[int]]:
+        """Decide, write it down, send what was accepted, and return the verdicts."""
+        market = self._market
+        sectors_fen = self._account.sectors_fen(market)
+        verdicts: Int64Array = np.empty((len(intents.columns), VERDICT_COLUMNS), np.int64)
+        decide(intents.columns, market.table, market.rules, self._numbers, sectors_fen, verdicts)
+        rows: list[list[int]] = verdicts.tolist()
+        accepted = self._write(intents, rows)
+        if accepted:
+            self._send(intents, rows, accepted)
+        return rows
+
     def _write(self, intents: Intents, rows: list[list[int]]) -> list[tuple[int, int]]:
         """Make decisions of verdicts, and return number and row of what was accepted."""
-        account, cause, cause_kind = self._account, intents.cause, intents.cause_kind
-        beat, ts_event_ns, account_id = (
-            self._stamp.beat,
-            self._stamp.ts_event_ns,
-            account.account_id,
-        )
-        nav_fen, prefix = account.ledger.nav_fen, self._prefix
+        account, stamp, prefix = self._account, self._stamp, self._prefix
+        beat, ts_event_ns, account_id = stamp.beat, stamp.ts_event_ns, account.account_id
+        cause_kind, score_beat = intents.cause_kind, intents.score_beat
+        nav_fen, decisions = account.ledger.nav_fen, self.decisions
         accepted = []
-        sequence = len(self.decisions)
-        for at, row in enumerate(rows):
+        sequence = len(decisions)
+        for at, (row, ask) in enumerate(zip(rows, intents.asks, strict=True)):
             code, price_e4, shares, _, _, _, observed, limit = row
-            instrument = intents.instruments[at]
+            instrument, side, cause, score_e6, order_type, _ = ask
             layer, reason, unit = VERDICTS[code]
-            if code >= FIRST_ANSWER and not account.sleeves.is_news(cause, instrument, reason):
-                continue
-            name, outcome, order = f"{prefix}{sequence}", Outcome.REJECTED, ""
+            name, outcome, order = f"{prefix}{sequence}", _REJECTED, ""
             if code == ACCEPTED:
-                outcome, order = Outcome.ACCEPTED, name
+                outcome, order = _ACCEPTED, name
                 accepted.append((sequence, at))
-            elif unit is Unit.BPS:
+            elif code >= FIRST_ANSWER and not account.sleeves.is_news(cause, instrument, reason):
+                continue
+            elif unit is _BPS:
                 observed, limit = self._share_bps(intents, at, code, part=observed, limit=limit)
             # By position, which is the quicker way.
             decision = Decision(
@@ -268,8 +278,8 @@ class Desk:
                 account_id,
                 sequence,
                 instrument,
-                intents.sides[at],
-                intents.order_type,
+                side,
+                order_type,
                 price_e4,
                 shares,
                 outcome,
@@ -281,12 +291,12 @@ class Desk:
                 nav_fen,
                 cause_kind,
                 cause,
-                intents.scores_e6[at],
-                intents.score_beat,
+                score_e6,
+                score_beat,
                 order,
                 ts_event_ns,
             )
-            self.decisions.append(decision)
+            decisions.append(decision)
             sequence += 1
         return accepted
 
@@ -297,15 +307,15 @@ class Desk:
         accepted: list[tuple[int, int]],
     ) -> None:
         """Reserve for what was accepted, and make the exchange's orders of it."""
-        account, stamp = self._account, self._stamp
+        account, stamp, decisions = self._account, self._stamp, self.decisions
         beat, ts_event_ns, account_id = stamp.beat, stamp.ts_event_ns, account.account_id
-        strategy = intents.cause if intents.cause_kind is CauseKind.SCORE else ""
+        is_score = intents.cause_kind is _SCORE
         orders = []
         for sequence, at in accepted:
             _, price_e4, shares, bound_e4, value_fen, needed_fen, _, _ = rows[at]
-            instrument, side = intents.instruments[at], intents.sides[at]
+            instrument, side, cause, _, order_type, time_in_force = intents.asks[at]
             # An order has the name of its decision.
-            name = self.decisions[sequence].order_id
+            name = decisions[sequence].order_id
             order = OpenOrder(
                 name,  # type: ignore[arg-type]  # as above
                 beat,
@@ -313,7 +323,7 @@ class Desk:
                 side,
                 bound_e4,
                 shares,
-                strategy,
+                cause if is_score else "",
             )
             orders.append((order, value_fen, needed_fen))
             submit = SubmitOrder(
@@ -324,8 +334,8 @@ class Desk:
                 sequence,
                 instrument,
                 side,
-                intents.order_type,
-                intents.time_in_force,
+                order_type,
+                time_in_force,
                 price_e4,
                 shares,
                 ts_event_ns,

@@ -38,7 +38,7 @@ from tidegate_risk.engine.construction import (
 )
 from tidegate_risk.engine.controls import obey_controls
 from tidegate_risk.engine.desk import Desk, Rules
-from tidegate_risk.engine.intent import Intents, intents_of_request
+from tidegate_risk.engine.intent import Intents, intents_of_requests
 from tidegate_risk.engine.kernels import warm_up
 from tidegate_risk.engine.portfolio import Account, OpenOrder
 from tidegate_risk.engine.rebalance import Rebalancer
@@ -129,12 +129,18 @@ class RiskEngine:
         for account in self._accounts.values():
             account.mark(self._market)
         controls = obey_controls(self._accounts, inputs.requests, stamp)
-        desks = self._decide(inputs, stamp)
+        submits: list[SubmitOrder] = []
+        cancels: list[CancelOrder] = []
+        decisions: list[Decision] = []
+        for desk in self._decide(inputs, stamp):
+            submits += desk.submits
+            cancels += desk.cancels
+            decisions += desk.decisions
         is_whole = stamp.is_last or stamp.kind in {BeatKind.OPEN, BeatKind.CLOSE}
         return RiskOutput(
-            submits=tuple(submit for desk in desks for submit in desk.submits),
-            cancels=tuple(cancel for desk in desks for cancel in desk.cancels),
-            decisions=tuple(decision for desk in desks for decision in desk.decisions),
+            submits=tuple(submits),
+            cancels=tuple(cancels),
+            decisions=tuple(decisions),
             controls=controls,
             equity=tuple(account.equity() for account in self._accounts.values()),
             portfolios=tuple(
@@ -224,27 +230,26 @@ class RiskEngine:
             raise InvariantError(message)
         return account
 
-    def _decide(self, inputs: RiskInputs, stamp: BeatStamp) -> list[Desk]:
+    def _decide(self, inputs: RiskInputs, stamp: BeatStamp) -> Iterator[Desk]:
+        """Yield a desk of each account of which anything is asked, sorted by account."""
         requests = _requests_by_account(inputs.requests)
         asked = self._asked(inputs.scores)
         thresholds = thresholds_on(stamp.trade_date, self._own_thresholds)
         rules = Rules(self._spec.construction, thresholds.value if thresholds else None)
-        desks = []
         for name in sorted(self._accounts.keys() | requests.keys()):
             account = self._accounts.get(name)
-            books = account or Account(name, 0, self._spec.limits)
-            desk = Desk(books, self._market, rules, stamp)
-            desks.append(desk)
             own_requests = requests.get(name, [])
             if account is None:
+                desk = Desk(Account(name, 0, self._spec.limits), self._market, rules, stamp)
                 _refuse_all(desk, own_requests)
-                continue
-            self._cancel_orders(desk, account, stamp)
-            for request in own_requests:
-                self._take_request(desk, account, request)
-            for each in asked:
-                desk.decide(self._intents(each, account))
-        return desks
+                yield desk
+            elif own_requests or asked or account.orders:
+                desk = Desk(account, self._market, rules, stamp)
+                self._cancel_orders(desk, account, stamp)
+                self._take_requests(desk, account, own_requests)
+                for each in asked:
+                    desk.decide(self._intents(each, account))
+                yield desk
 
     def _asked(self, scores: ScoreBatch) -> list[Asked]:
         """Return what strategies ask for now, in the run's order: by this beat or the last close.
@@ -267,14 +272,41 @@ class RiskEngine:
             return intents_of_scores(asked, account, self._market, self._spec.construction)
         return self._rebalancer.intents(asked, account, self._market)
 
-    def _take_request(self, desk: Desk, account: Account, request: Request) -> None:
-        is_new = account.remember_request(request.request_id)
-        if isinstance(request, OrderRequest):
-            if is_new:
-                desk.decide(intents_of_request(request, account, self._market))
-            else:
+    def _take_requests(self, desk: Desk, account: Account, requests: Iterable[Request]) -> None:
+        """Decide on requests in their order, as many at a time as do not look at one another."""
+        orders: dict[int, OrderRequest] = {}
+        for request in requests:
+            is_new = account.remember_request(request.request_id)
+            if not isinstance(request, OrderRequest):
+                self._decide_orders(desk, account, orders)
+                self._take_cancel(desk, account, request, is_new=is_new)
+            elif not is_new:
+                self._decide_orders(desk, account, orders)
                 desk.refuse_order(request, Reason.DUPLICATE_REQUEST)
-            return
+            else:
+                if request.instrument in orders:
+                    self._decide_orders(desk, account, orders)
+                orders[request.instrument] = request
+        self._decide_orders(desk, account, orders)
+
+    def _decide_orders(
+        self,
+        desk: Desk,
+        account: Account,
+        orders: dict[int, OrderRequest],
+    ) -> None:
+        if orders:
+            desk.decide(intents_of_requests(orders.values(), account, self._market))
+            orders.clear()
+
+    def _take_cancel(
+        self,
+        desk: Desk,
+        account: Account,
+        request: CancelRequest,
+        *,
+        is_new: bool,
+    ) -> None:
         order = account.orders.get(request.order_id)
         if order is None and is_new:
             desk.refuse_cancel(request, None, Reason.UNKNOWN_ORDER)

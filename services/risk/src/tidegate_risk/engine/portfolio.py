@@ -39,6 +39,8 @@ from tidegate_risk.engine.sleeves import Sleeves
 from tidegate_risk.engine.standing import Standing
 from tidegate_risk.engine.state import Market
 
+# By name, because to ask an enum's class for a member takes as long as to make an order.
+_BUY, _SELL = Side.BUY, Side.SELL
 # A repeat of a request comes within seconds; so many ids of one account reach back far longer.
 REQUEST_IDS_MAX = 10_000
 
@@ -78,7 +80,7 @@ class OpenOrder(Struct, gc=False):
         A fen at least as long as it may trade: a few shares of a fund are worth less, but their
         order is open.
         """
-        if self.side is Side.SELL or not self.leaves_shares:
+        if self.side is _SELL or not self.leaves_shares:
             return 0
         return max(1, notional_fen(self.bound_price_e4, self.leaves_shares))
 
@@ -113,6 +115,9 @@ class Stake(NamedTuple):
     opposite_e4: int
     buying_shares: int
     bought_shares: int
+
+
+_NO_STAKE = Stake(0, 0, 0, 0, 0, 0)
 
 
 class _Dump(TypedDict):
@@ -154,6 +159,10 @@ class Account:
         self._held: Int64Array = nothing
         self._universe: Int64Array = nothing
         self._rows: Int64Array = nothing
+        # Of which values, and since which beat's sectors, the sums by sector are.
+        self._sectors_fen: Int64Array = nothing
+        self._counted_fen: Int64Array | None = None
+        self._counted_beat = -1
 
     def roll_day(self, trade_date: int) -> None:
         """Begin a trading day: yesterday's buys may be sold, the day's loss starts anew."""
@@ -186,7 +195,7 @@ class Account:
             self.standing.is_in_doubt = True
             return
         spent_fen = frozen_fen - self.ledger.frozen_fen
-        if order.side is Side.BUY and fill.amount_fen + fill.fee_fen > spent_fen:
+        if order.side is _BUY and fill.amount_fen + fill.fee_fen > spent_fen:
             self.standing.is_in_doubt = True
         exposure_fen = order.exposure_fen
         order.filled_shares += fill.quantity_shares
@@ -197,7 +206,7 @@ class Account:
             held_shares=self.ledger.quantity_shares(order.instrument),
         )
         self._add_buying(order.instrument, order.exposure_fen - exposure_fen)
-        if order.side is Side.BUY:
+        if order.side is _BUY:
             self.activity.count_buy(order.instrument, fill.quantity_shares)
 
     def take_update(self, update: OrderUpdate) -> None:
@@ -230,22 +239,21 @@ class Account:
         LedgerError
             If the checks let in what the ledger cannot hold back: our bug.
         """
-        reservations = []
-        for order, _, needed_fen in accepted:
-            is_sell = order.side is Side.SELL
-            reservation = Reservation(
+        reservations = [
+            Reservation(
                 order.order_id,
                 order.instrument,
                 order.side,
                 order.quantity_shares,
                 needed_fen,
-                is_sell and is_for_next_day,
-                not is_sell and not is_t_plus_one(order.instrument),
+                is_for_next_day and order.side is _SELL,
+                order.side is _BUY and not is_t_plus_one(order.instrument),
             )
-            reservations.append(reservation)
+            for order, _, needed_fen in accepted
+        ]
         self.ledger.freeze_many(reservations)
         for order, value_fen, _ in accepted:
-            self._take_up(order, 0 if order.side is Side.SELL else value_fen)
+            self._take_up(order, value_fen if order.side is _BUY else 0)
         self.is_changed = True
 
     def resting(self, strategy: str, *, beat: int, cooldown_beats: int) -> set[int]:
@@ -257,8 +265,14 @@ class Account:
     def stake(self, instrument: int, side: Side, *, is_for_next_day: bool) -> Stake:
         """Return what the account has in an instrument, before an order of a side."""
         ledger = self.ledger
+        is_buying, bought = instrument in self.buying_fen, self.activity.bought_shares
+        if (
+            not is_buying
+            and instrument not in bought
+            and instrument not in ledger.known_instruments
+        ):
+            return _NO_STAKE
         is_selling = ledger.frozen_shares(instrument) > 0
-        is_buying = instrument in self.buying_fen
         # Asked first, because to look through all open orders for each intent costs too much.
         orders = [
             order
@@ -266,8 +280,8 @@ class Account:
             if order.instrument == instrument
         ]
         # What is filled in full and not yet ended trades no more: its side has to hold back some.
-        is_met = is_selling if side is Side.BUY else is_buying
-        nearest = min if side is Side.BUY else max
+        is_met = is_selling if side is _BUY else is_buying
+        nearest = min if side is _BUY else max
         return Stake(
             held_shares=ledger.quantity_shares(instrument),
             sellable_shares=ledger.sellable_shares(instrument, is_for_next_day=is_for_next_day),
@@ -277,8 +291,8 @@ class Account:
                 if is_met
                 else 0
             ),
-            buying_shares=sum(order.leaves_shares for order in orders if order.side is Side.BUY),
-            bought_shares=self.activity.bought_shares.get(instrument, 0),
+            buying_shares=sum(order.leaves_shares for order in orders if order.side is _BUY),
+            bought_shares=bought.get(instrument, 0),
         )
 
     def stakes(
@@ -289,10 +303,15 @@ class Account:
         is_for_next_day: bool,
     ) -> Iterator[tuple[int, Stake]]:
         """Yield place and stake, before an order of its side, of the instruments that have one."""
-        known, buying = self.ledger.known_instruments, self.buying_fen
-        bought = self.activity.bought_shares
+        own = {
+            *self.ledger.known_instruments,
+            *self.buying_fen,
+            *self.activity.bought_shares,
+        }
+        if own.isdisjoint(instruments):
+            return
         for place, instrument in enumerate(instruments):
-            if instrument in known or instrument in buying or instrument in bought:
+            if instrument in own:
                 side = sides[place]
                 yield place, self.stake(instrument, side, is_for_next_day=is_for_next_day)
 
@@ -324,24 +343,33 @@ class Account:
         nav_fen, opening_fen, high_fen = (
             *(ledger.nav_fen, ledger.opening_nav_fen, ledger.high_water_fen),
         )
+        has_lost = exceeds_bps(opening_fen - nav_fen, opening_fen, limits.daily_loss_bps_max)
+        has_fallen = exceeds_bps(high_fen - nav_fen, high_fen, limits.drawdown_bps_max)
+        if not (has_lost or has_fallen):
+            return
         state = standing.state
-        if exceeds_bps(opening_fen - nav_fen, opening_fen, limits.daily_loss_bps_max):
-            standing.is_loss_latched = True
-        if exceeds_bps(high_fen - nav_fen, high_fen, limits.drawdown_bps_max):
-            standing.is_drawdown_latched = True
+        standing.is_loss_latched |= has_lost
+        standing.is_drawdown_latched |= has_fallen
         # Readers of the portfolio see its state.
         if standing.state is not state:
             self.is_changed = True
 
     def sectors_fen(self, market: Market) -> Int64Array:
-        """Return holdings and open buys by sector, (k,) int64; 0 is of no known sector."""
-        sectors = market.table[self._rows_in(market), SECTOR]
-        sums_fen: Int64Array = np.zeros(market.sector_count, np.int64)
-        np.add.at(sums_fen, sectors, self.ledger.values_fen)
-        if self.buying_fen:
-            sectors = market.table[market.rows_of(self.buying_fen), SECTOR]
-            np.add.at(sums_fen, sectors, list(self.buying_fen.values()))
-        return sums_fen
+        """Return holdings and open buys by sector, (k,) int64; 0 is of no known sector.
+
+        Whoever reserves for a buy adds its value to what this returned; all else is counted here.
+        """
+        values_fen = self.ledger.values_fen
+        # Values never change in place.
+        if values_fen is not self._counted_fen or self._counted_beat != market.sectors_beat:
+            self._counted_fen, self._counted_beat = values_fen, market.sectors_beat
+            self._sectors_fen = np.zeros(market.sector_count, np.int64)
+            sectors = market.table[self._rows_in(market), SECTOR]
+            np.add.at(self._sectors_fen, sectors, values_fen)
+            if self.buying_fen:
+                sectors = market.table[market.rows_of(self.buying_fen), SECTOR]
+                np.add.at(self._sectors_fen, sectors, list(self.buying_fen.values()))
+        return self._sectors_fen
 
     def equity(self) -> EquityPoint:
         """Return cash and NAV at the last mark."""
@@ -364,7 +392,7 @@ class Account:
             day_pnl_fen=ledger.day_pnl_fen,
             realised_pnl_fen=ledger.realised_pnl_fen,
             fees_fen=ledger.fees.total_fen,
-            positions=tuple(PositionState(*row) for row in ledger.holding_rows()),
+            positions=tuple(map(PositionState, *ledger.holding_columns())),
             usage=usage,
             open_order_count=len(self.orders),
         )
@@ -403,7 +431,7 @@ class Account:
         self.standing = Standing.load(dump["standing"])
         # As dumped.
         orders = [OpenOrder(*order) for order in dump["orders"]]  # type: ignore[arg-type]
-        self.orders, self.buying_fen = {}, {}
+        self.orders, self.buying_fen, self._counted_fen = {}, {}, None
         for order in orders:
             order.side = Side(order.side)
             self._take_up(order, order.exposure_fen)
@@ -427,6 +455,7 @@ class Account:
             self.buying_fen[instrument] = self.buying_fen.get(instrument, 0) + exposure_fen
 
     def _add_buying(self, instrument: int, change_fen: int) -> None:
+        self._counted_fen = None
         exposure_fen = self.buying_fen.get(instrument, 0) + change_fen
         if exposure_fen:
             self.buying_fen[instrument] = exposure_fen

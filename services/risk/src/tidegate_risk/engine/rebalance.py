@@ -21,7 +21,7 @@ from tidegate_common.domain.enums import CauseKind, Side
 from tidegate_common.domain.units import BPS, notional_fen
 from tidegate_common.events.run import ConstructionSpec
 from tidegate_risk.engine.construction import reserve_fen
-from tidegate_risk.engine.intent import Intents, columns_of
+from tidegate_risk.engine.intent import Intents, asks_of_strategy, columns_of
 from tidegate_risk.engine.layout import (
     ANSWER,
     BUY_VALUE,
@@ -132,16 +132,14 @@ class Rebalancer:
     ) -> Intents:
         instruments = [instrument for instrument, _, _, _ in asked]
         sides = [side for _, side, _, _ in asked]
+        scores_e6 = [score for _, _, score, _ in asked]
         columns = columns_of(instruments, sides, account, market)
         sizes = np.array([size for _, _, _, size in asked], np.int64).reshape(-1, 4)
         columns[:, [MODE, QUANTITY, TARGET, IS_HELD_TOO]] = sizes
         columns[:, RESERVE] = columns[:, IS_BUY] * reserve_fen(account.ledger.nav_fen, self._spec)
         return Intents(
             CauseKind.SCORE,
-            listed.strategy,
-            instruments,
-            sides,
-            [score for _, _, score, _ in asked],
+            asks_of_strategy(listed.strategy, instruments, sides, scores_e6),
             columns,
             score_beat=listed.beat,
             capital_fen=capital,

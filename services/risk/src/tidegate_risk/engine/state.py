@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum, unique
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,11 @@ from tidegate_common.market.fees import FeeSchedule
 from tidegate_common.market.listing import ordinary_stages_of
 from tidegate_common.market.price_limits import price_limits
 from tidegate_common.market.sessions import (
+    SECONDS_PER_DAY,
     SESSION_ROWS,
     can_cancel,
     can_match_continuously,
-    phase_at,
+    session_at,
     shanghai_seconds,
 )
 from tidegate_risk.engine.layout import (
@@ -64,6 +66,7 @@ class Market:
     """Marks and reference data of all instruments, updated a frame at a time.
 
     instruments : (n,) int64, sorted; once seen they stay.
+    is_after_close : whether an order of this beat meets the market on the next trading day.
     table : (n + 1, MARKET_COLUMNS) int64, aligned with them. LISTED says that reference data came
         with the day's OPEN beat, SECTOR is the number of the sector's name within the day, 0 when
         unknown, LAST the last trade of the day, else the day's previous close, NEWS_BEAT the last
@@ -76,16 +79,20 @@ class Market:
         self.cadence = Cadence.UNKNOWN
         self.is_classified = False
         self.sector_count = 1
+        self.sectors_beat = -1
         self.beat = 0
         self.kind = BeatKind.OPEN
+        self.is_after_close = False
         self.trade_date = 0
         self._rules = RuleTable(fees)
         self._volumes = DailyVolumes()
         self._row_of: dict[int, int] = {}
+        self._listed: dict[int, int] = {}
         self._segments: list[int] = []
         self._seconds_of_day = 0
-        # What was asked for within the beat: accounts and strategies ask for the same.
+        # What was asked for, and from when until when of a day of ticks all of it holds.
         self._sessions: dict[int, Phase] = {}
+        self._sessions_from, self._sessions_until = 0, 0
         self._has_rules = False
         # A memory that is taken up may have some.
         self._has_stale = True
@@ -116,14 +123,9 @@ class Market:
     @property
     def can_scores_act(self) -> bool:
         """Whether scores of this beat become orders: on ticks and bars, or at a daily close."""
-        if self.kind is BeatKind.CLOSE:
+        if self.is_after_close:
             return self.cadence is Cadence.DAILY
         return self.kind is not BeatKind.OPEN
-
-    @property
-    def is_after_close(self) -> bool:
-        """Whether an order of this beat meets the market on the next trading day."""
-        return self.kind is BeatKind.CLOSE
 
     @property
     def rules(self) -> Int64Array:
@@ -159,15 +161,12 @@ class Market:
 
     def listed_row(self, instrument: int) -> int:
         """Return an instrument's row, the last one where it is not listed today."""
-        nothing = len(self.instruments)
-        row = self._row_of.get(instrument, nothing)
-        return row if self.table[row, LISTED] else nothing
+        return self._listed.get(instrument, len(self.instruments))
 
     def listed_rows(self, instruments: Sequence[int]) -> Int64Array:
         """Return `listed_row` of each of some instruments."""
-        nothing = len(self.instruments)
-        rows = np.array([self._row_of.get(each, nothing) for each in instruments], np.int64)
-        return np.where(self.table[rows, LISTED] > 0, rows, nothing)
+        nothing, listed = len(self.instruments), self._listed
+        return np.array([listed.get(each, nothing) for each in instruments], np.int64)
 
     def snapshot_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return copies of the memory's arrays by name."""
@@ -194,20 +193,30 @@ class Market:
         self.cadence = cadence
         self.is_classified = is_classified
         self._index_rows()
+        self._forget_sessions()
         if stamp is not None:
             self._see_time(stamp)
 
     def _see_time(self, stamp: BeatStamp) -> None:
+        is_same_day = self.kind is stamp.kind and self.trade_date == stamp.trade_date
         self.beat = stamp.beat
         self.kind = stamp.kind
+        self.is_after_close = stamp.kind is BeatKind.CLOSE
         self.trade_date = stamp.trade_date
-        self._sessions = {}
-        self._has_rules = False
         if stamp.kind is BeatKind.TICK:
             self.cadence = Cadence.TICK
             self._seconds_of_day = shanghai_seconds(stamp.ts_event_ns)
+            if is_same_day and self._sessions_from <= self._seconds_of_day < self._sessions_until:
+                # Sessions last for hours, and beats for seconds.
+                return
         elif stamp.kind is BeatKind.BAR:
             self.cadence = Cadence.BAR
+        self._forget_sessions()
+
+    def _forget_sessions(self) -> None:
+        self._has_rules = False
+        self._sessions = {}
+        self._sessions_from, self._sessions_until = 0, SECONDS_PER_DAY
 
     def _segment(self, row: int) -> int:
         return int(self.table[row, SEGMENT])
@@ -224,19 +233,26 @@ class Market:
             return Phase.CLOSED
         exchange, board = parts
         if segment not in self._sessions:
-            self._sessions[segment] = phase_at(
+            session = session_at(
                 exchange=exchange,
                 board=board,
                 trade_date=self.trade_date,
                 seconds_of_day=self._seconds_of_day,
             )
+            self._sessions[segment] = session.phase
+            self._sessions_from = max(self._sessions_from, session.start_seconds)
+            self._sessions_until = min(self._sessions_until, session.end_seconds)
         return self._sessions[segment]
 
     def _index_rows(self) -> None:
         numbers = self.instruments.tolist()
         self._row_of = dict(zip(numbers, range(len(numbers)), strict=True))
+        is_listed = self.table[:-1, LISTED].tolist()
+        self._listed = dict(compress(self._row_of.items(), is_listed))
         self._segments = np.unique(self.table[:-1, SEGMENT]).tolist()
+        self._has_rules = False
         self.sector_count = int(self.table[:, SECTOR].max()) + 1
+        self.sectors_beat = self.beat
 
     def _locate(self, instruments: Int64Array) -> tuple[_Rows, BoolArray | slice]:
         """Return the rows of known instruments, and which of the given ones are known."""

@@ -13,17 +13,20 @@ def usage_of(account: Account, market: Market) -> tuple[LimitUsage, ...]:
     As the layers count: open buys at their worst price, a holding of unknown sector in every one.
     """
     ledger, limits = account.ledger, account.limits
-    sectors_fen = account.sectors_fen(market)
-    in_doubt_fen, known_fen = int(sectors_fen[UNKNOWN_SECTOR]), sectors_fen[UNKNOWN_SECTOR + 1 :]
-    sector_fen = int(known_fen.max(initial=0)) + in_doubt_fen
-    held_fen = dict(zip(ledger.instruments.tolist(), ledger.values_fen.tolist(), strict=True))
+    sectors_fen: list[int] = account.sectors_fen(market).tolist()
+    in_doubt_fen, known_fen = sectors_fen[UNKNOWN_SECTOR], sectors_fen[UNKNOWN_SECTOR + 1 :]
+    sector_fen = max(known_fen, default=0) + in_doubt_fen
+    values_fen: list[int] = ledger.values_fen.tolist()
     buying_fen = account.buying_fen
-    both_fen = [held_fen[each] + buying_fen[each] for each in held_fen.keys() & buying_fen.keys()]
-    exposures_fen = (*held_fen.values(), *buying_fen.values(), *both_fen)
+    exposures_fen = [*values_fen, *buying_fen.values()]
+    grown = buying_fen.keys() & ledger.known_instruments
+    if grown:
+        held_fen = dict(zip(ledger.instruments.tolist(), values_fen, strict=True))
+        exposures_fen += [buying_fen[each] + held_fen.get(each, 0) for each in grown]
     position_fen = max(exposures_fen, default=0)
     nav_fen, opening_fen, high_fen = ledger.nav_fen, ledger.opening_nav_fen, ledger.high_water_fen
     loss_fen, fall_fen = max(0, opening_fen - nav_fen), high_fen - nav_fen
-    gross_fen = int(sectors_fen.sum())
+    gross_fen = sum(sectors_fen)
     return (
         _use(Layer.POSITION_SIZE, position_fen, nav_fen, limits.position_bps_max),
         _use(Layer.DAILY_LOSS, loss_fen, opening_fen, limits.daily_loss_bps_max),
