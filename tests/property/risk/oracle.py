@@ -22,6 +22,7 @@ from tidegate_common.domain.enums import (
     Phase,
     Reason,
     Side,
+    TimeInForce,
 )
 from tidegate_common.events.orders import (
     CancelOrder,
@@ -108,6 +109,8 @@ def wish_of(order: OrderRequest | Decision) -> Wish:
         order.order_type,
         price(order.price_e4),
         order.quantity_shares,
+        # A decision does not tell it.
+        order.time_in_force if isinstance(order, OrderRequest) else TimeInForce.DAY,
     )
 
 

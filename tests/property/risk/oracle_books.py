@@ -10,11 +10,19 @@ from decimal import Decimal
 from tests.property.risk.oracle_market import NOTHING, OracleMarket
 from tests.property.risk.oracle_rules import price, to_fen, yuan
 
-from tidegate_common.domain.enums import AccountState, OrderType, Side
+from tidegate_common.domain.enums import AccountState, OrderType, Side, TimeInForce
 from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.events.run import RiskLimits
 from tidegate_common.market.sessions import NS_PER_SECOND
 
+MARKET_TYPES = frozenset(
+    {
+        OrderType.MARKET,
+        OrderType.MARKET_TO_LIMIT,
+        OrderType.COUNTERPARTY_BEST,
+        OrderType.OWN_BEST,
+    },
+)
 STATES = (AccountState.ACTIVE, AccountState.REDUCING, AccountState.HALTED)
 
 
@@ -27,6 +35,7 @@ class Wish:
     order_type: OrderType
     price: Decimal
     quantity: int
+    time_in_force: TimeInForce = TimeInForce.DAY
 
     @property
     def is_buy(self) -> bool:
@@ -36,7 +45,12 @@ class Wish:
     @property
     def is_market(self) -> bool:
         """Whether it is a market order."""
-        return self.order_type is OrderType.MARKET
+        return self.order_type in MARKET_TYPES
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it trades after hours at the close."""
+        return self.order_type is OrderType.FIXED_PRICE
 
 
 @dataclass

@@ -11,9 +11,27 @@ from math import ceil
 
 from tests.property.risk.oracle_books import OracleAccount, Wish
 from tests.property.risk.oracle_market import NOTHING, Instrument, OracleMarket
-from tests.property.risk.oracle_rules import LOTS, fees_of, st_cap, thresholds_on, tick, to_fen
+from tests.property.risk.oracle_rules import (
+    LOTS,
+    fees_of,
+    most_after_hours,
+    st_cap,
+    takes_at_market,
+    thresholds_on,
+    tick,
+    to_fen,
+)
 
-from tidegate_common.domain.enums import AccountState, Layer, LimitState, Phase, Reason, Side, Unit
+from tidegate_common.domain.enums import (
+    AccountState,
+    Layer,
+    LimitState,
+    Phase,
+    Reason,
+    Side,
+    TimeInForce,
+    Unit,
+)
 from tidegate_common.events.run import RunSpec
 from tidegate_common.market.sessions import NS_PER_SECOND
 
@@ -86,6 +104,7 @@ class Case:
         )
 
 
+CALLS = frozenset({Phase.OPEN_CALL, Phase.OPEN_CALL_LOCKED, Phase.CLOSE_CALL})
 Question = Callable[[Case], Verdict | None]
 
 
@@ -141,6 +160,24 @@ def ask_mark(case: Case) -> Verdict | None:
     return None
 
 
+def ask_type(case: Case) -> Verdict | None:
+    """Refuse a kind of order that the board does not know."""
+    wish, listing = case.wish, case.listing
+    is_good = True
+    if wish.is_fixed:
+        is_for_day = wish.time_in_force is TimeInForce.DAY
+        is_good = is_for_day and most_after_hours(listing.board, case.day) > 0
+    elif wish.is_market:
+        is_good = takes_at_market(
+            wish.order_type,
+            is_fill_or_kill=wish.time_in_force is TimeInForce.FOK,
+            exchange=listing.exchange,
+            board=listing.board,
+            day=case.day,
+        )
+    return None if is_good else Verdict(reason=Reason.BAD_ORDER_TYPE)
+
+
 def ask_limit_state(case: Case) -> Verdict | None:
     """Refuse a day of unknown limit, and a market buy that nothing bounds."""
     state, wish = case.listing.limit_state, case.wish
@@ -173,7 +210,7 @@ def ask_limits(case: Case) -> Verdict | None:
 def ask_cage(case: Case) -> Verdict | None:
     """Refuse a limit price too far from the market."""
     wish = case.wish
-    if wish.is_market:
+    if wish.is_market or wish.is_fixed:
         return None
     edge = case.market.cage_edge(case.listing, is_buy=wish.is_buy)
     if edge is LimitState.UNKNOWN:
@@ -210,6 +247,8 @@ def ask_lot(case: Case) -> Verdict | None:
     """Refuse a quantity that is none of the board's, and to split an odd lot."""
     wish, lot = case.wish, LOTS[case.listing.board]
     most = lot.most_at_market if wish.is_market else lot.most
+    if wish.is_fixed:
+        most = most_after_hours(case.listing.board, case.day)
     if wish.quantity > most:
         return Verdict(Layer.VALIDITY, Reason.BAD_LOT, wish.quantity, most, Unit.SHARES)
     if wish.is_buy:
@@ -256,15 +295,18 @@ def ask_command(case: Case) -> Verdict | None:
 def ask_hours(case: Case) -> Verdict | None:
     """Layer 1: refuse what the clock or the feed does not let in."""
     session = case.market.session(case.listing)
-    takers = {Phase.CONTINUOUS}
-    if not case.wish.is_market:
-        takers |= {Phase.OPEN_CALL, Phase.OPEN_CALL_LOCKED, Phase.CLOSE_CALL}
+    is_taken, shut = session in CALLS | {Phase.CONTINUOUS}, {Phase.HALTED, Phase.CLOSED}
+    if case.wish.is_fixed:
+        is_taken = case.market.takes_fixed_price(case.listing)
+    else:
+        shut.add(Phase.AFTER_HOURS)
+    if case.wish.is_market:
+        is_taken = session is Phase.CONTINUOUS
     # The feed's last word on a call or on lunch may be old; its word on a halt stands.
     own = case.listing.phase if case.market.has_ticks else session
-    is_shut = own in {Phase.HALTED, Phase.CLOSED, Phase.AFTER_HOURS}
-    if session in takers and not is_shut:
+    if is_taken and own not in shut:
         return None
-    closed = own if session in takers else session
+    closed = own if is_taken else session
     # In a feed's words, which know neither the locked call nor trading after hours.
     words = {Phase.OPEN_CALL_LOCKED: Phase.OPEN_CALL, Phase.AFTER_HOURS: Phase.CLOSED}
     return Verdict(Layer.MARKET_HOURS, Reason.MARKET_CLOSED, words.get(closed, closed))
@@ -348,6 +390,7 @@ _OF_ALL: tuple[Question, ...] = (
     ask_rates,
     ask_listing,
     ask_mark,
+    ask_type,
     ask_limit_state,
     ask_tick,
     ask_limits,

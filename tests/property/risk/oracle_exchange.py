@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 from msgspec import structs
+from tests.property.risk.oracle_books import MARKET_TYPES
 from tests.property.risk.oracle_worlds import Share
 from tests.unit.risk.scenario import fill_of, update_of
 
-from tidegate_common.domain.enums import BeatKind, OrderStatus, OrderType, Side
+from tidegate_common.domain.enums import BeatKind, OrderStatus, Side
 from tidegate_common.domain.ids import OrderId
 from tidegate_common.domain.units import notional_fen
 from tidegate_common.events.execution import Fill, OrderUpdate
@@ -77,7 +78,7 @@ class Exchange:
         if submit.order_id in cancelled and self.dice.random() < 0.8:
             return OrderStatus.CANCELED
         # Calls take no market orders.
-        if submit.order_type is OrderType.MARKET and kind in {BeatKind.OPEN, BeatKind.CLOSE}:
+        if submit.order_type in MARKET_TYPES and kind in {BeatKind.OPEN, BeatKind.CLOSE}:
             return OrderStatus.EXPIRED
         return self.dice.choices(
             (

@@ -11,6 +11,7 @@ from tests.property.risk.oracle_rules import (
     on_tick,
     phase_on,
     price,
+    takes_fixed_price,
     tick,
 )
 
@@ -120,8 +121,21 @@ class OracleMarket:
             return Phase.CONTINUOUS
         if self.stamp.kind is not BeatKind.TICK:
             return Phase.CLOSED
-        second = (self.stamp.ts_event_ns // NS_PER_SECOND + 8 * 3_600) % 86_400
-        return phase_on(each.exchange, each.board, day=self.stamp.trade_date, second=second)
+        day, second = self.stamp.trade_date, self.second
+        return phase_on(each.exchange, each.board, day=day, second=second)
+
+    def takes_fixed_price(self, each: Instrument) -> bool:
+        """Tell whether the clock lets in orders at the fixed price, in runs of ticks."""
+        is_of_bars = self.is_daily or (self.has_bars and not self.has_ticks)
+        if is_of_bars or self.stamp.kind is not BeatKind.TICK:
+            return False
+        day, second = self.stamp.trade_date, self.second
+        return takes_fixed_price(each.exchange, each.board, day=day, second=second)
+
+    @property
+    def second(self) -> int:
+        """The beat's second of the day in Shanghai."""
+        return (self.stamp.ts_event_ns // NS_PER_SECOND + 8 * 3_600) % 86_400
 
     def cage_edge(self, each: Instrument, *, is_buy: bool) -> Decimal | LimitState:
         """Return the farthest price of a limit order; UNLIMITED or UNKNOWN where there is none."""

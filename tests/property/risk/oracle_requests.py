@@ -10,7 +10,7 @@ from decimal import ROUND_FLOOR, Decimal
 from random import Random
 
 from tests.property.risk.oracle import Oracle
-from tests.property.risk.oracle_books import OracleAccount
+from tests.property.risk.oracle_books import MARKET_TYPES, OracleAccount
 from tests.property.risk.oracle_market import NOTHING, Instrument
 from tests.property.risk.oracle_rules import FEN, LOTS, st_cap, tick
 from tests.property.risk.oracle_worlds import NEVER_LISTED, SHARES, ST_SHARES
@@ -21,6 +21,7 @@ from tidegate_common.domain.enums import (
     ControlCommand,
     LimitState,
     OrderType,
+    Phase,
     Side,
     TimeInForce,
 )
@@ -105,7 +106,8 @@ class Asker:
         account = self.oracle.accounts[name]
         is_buy = not account.lots or self.dice.random() < 0.6
         listing = self.oracle.market.find(self._instrument(account, is_buy=is_buy))
-        is_market = self.dice.random() < 0.1
+        order_type, time_in_force = self._kind(listing)
+        is_market = order_type in MARKET_TYPES
         paid = self._price(listing, is_buy=is_buy)
         worst = listing.up if is_market and is_buy else paid
         if is_buy:
@@ -118,8 +120,8 @@ class Asker:
             account_id=AccountId(name if self.dice.random() < 0.995 else STRANGER),
             instrument=listing.number,
             side=Side.BUY if is_buy else Side.SELL,
-            order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
-            time_in_force=self.dice.choice(list(TimeInForce)),
+            order_type=order_type,
+            time_in_force=time_in_force,
             price_e4=price_e4,
             quantity_shares=quantity,
         )
@@ -130,6 +132,17 @@ class Asker:
         return f"request{self.count}"
 
     # --- aims -----------------------------------------------------------------------------------
+
+    def _kind(self, listing: Instrument) -> tuple[OrderType, TimeInForce]:
+        """Return a kind of order; after hours mostly the one that is for then."""
+        dice, is_late = self.dice, self.oracle.market.session(listing) is Phase.AFTER_HOURS
+        time_in_force = dice.choice(list(TimeInForce))
+        chance = dice.random()
+        if chance < 0.1:
+            return dice.choice([OrderType.MARKET] * 4 + sorted(MARKET_TYPES)), time_in_force
+        if chance < (0.8 if is_late else 0.13):
+            return OrderType.FIXED_PRICE, dice.choice([TimeInForce.DAY] * 9 + [time_in_force])
+        return OrderType.LIMIT, time_in_force
 
     def _instrument(self, account: OracleAccount, *, is_buy: bool) -> int:
         chance = self.dice.random()

@@ -7,7 +7,7 @@ book in `tidegate_common`: where the two differ, one of them is wrong.
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
-from tidegate_common.domain.enums import Board, Exchange, LimitState, Phase
+from tidegate_common.domain.enums import Board, Exchange, LimitState, OrderType, Phase
 from tidegate_common.events.run import CommissionSpec, ProgrammeTradingSpec
 
 # The transfer fee is 0.001% from here on; what was before is not written down below.
@@ -68,6 +68,44 @@ LOTS = {
 }
 
 
+def most_after_hours(board: Board, day: int) -> int:
+    """Return the most shares of an order at the fixed price after hours, 0 where there is none."""
+    is_early = board in {Board.STAR, Board.CHINEXT}
+    is_known = board not in {Board.BSE, Board.UNKNOWN}
+    return 1_000_000 if is_early or (is_known and day >= RULES_OF_2026_DAY) else 0
+
+
+def takes_fixed_price(exchange: Exchange, board: Board, *, day: int, second: int) -> bool:
+    """Tell whether orders at the fixed price are taken: from the morning on, but not over lunch."""
+    if exchange not in VENUES.get(board, ()) or not most_after_hours(board, day):
+        return False
+    clock = clock_at(second)
+    return 930 - 15 * (exchange is Exchange.SZ) <= clock < 1130 or 1300 <= clock < 1530
+
+
+def takes_at_market(
+    order_type: OrderType,
+    *,
+    is_fill_or_kill: bool,
+    exchange: Exchange,
+    board: Board,
+    day: int,
+) -> bool:
+    """Tell whether a board takes a kind of market order."""
+    is_best = order_type in {OrderType.COUNTERPARTY_BEST, OrderType.OWN_BEST}
+    if exchange not in VENUES.get(board, ()) or exchange is Exchange.BJ:
+        return False
+    if exchange is Exchange.SZ:
+        return order_type is OrderType.MARKET or (is_best and not is_fill_or_kill)
+    is_allowed = not is_best or board is Board.STAR or day >= REGISTRATION_DAY
+    return is_allowed and not is_fill_or_kill
+
+
+def clock_at(second: int) -> int:
+    """Return a second of the day as HHMM."""
+    return second // 3_600 * 100 + second // 60 % 60
+
+
 @dataclass(frozen=True)
 class Cage:
     """How far from a reference a limit order may be priced; a dormant one refuses nothing."""
@@ -114,7 +152,7 @@ def st_cap(board: Board, day: int) -> int | None:
 
 
 def phase_on(exchange: Exchange, board: Board, *, day: int, second: int) -> Phase:
-    """Return the phase at a second of the day, after hours taken for closed."""
+    """Return the phase at a second of the day."""
     if exchange not in VENUES.get(board, ()):
         return Phase.CLOSED
     has_close_call = exchange is not Exchange.SH or board not in FUNDS or day >= RULES_OF_2026_DAY
@@ -130,8 +168,9 @@ def phase_on(exchange: Exchange, board: Board, *, day: int, second: int) -> Phas
         (1457, Phase.CLOSE_CALL if has_close_call else Phase.CONTINUOUS),
         (1500, Phase.CLOSED),
     ]
-    clock = second // 3_600 * 100 + second // 60 % 60
-    return [phase for begin, phase in plan if begin <= clock][-1]
+    if most_after_hours(board, day):
+        plan += [(1505, Phase.AFTER_HOURS), (1530, Phase.CLOSED)]
+    return [phase for begin, phase in plan if begin <= clock_at(second)][-1]
 
 
 def cage_of(board: Board, day: int) -> Cage | LimitState:

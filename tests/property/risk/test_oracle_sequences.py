@@ -152,7 +152,8 @@ class RiskMachine(RuleBasedStateMachine):
 
     def _judge(self, decision: Decision) -> None:
         """Compare a decision with the oracle's, and follow it."""
-        if decision.reason in OF_CONSTRUCTION | OF_REQUESTS:
+        # A decision does not tell for how long the order was to work, on which its type depends.
+        if decision.reason in {*OF_CONSTRUCTION, *OF_REQUESTS, Reason.BAD_ORDER_TYPE}:
             return
         account, wish = self.oracle.accounts[decision.account_id], wish_of(decision)
         verdict = self.oracle.judge(decision.account_id, wish)

@@ -1,6 +1,7 @@
 """Scenes on both sides of each reason's boundary, and what is said of the one beyond."""
 
 from dataclasses import replace
+from typing import TypedDict
 
 from tests.unit.risk.scenario import (
     APPLIANCE,
@@ -22,6 +23,20 @@ from tidegate_common.domain.enums import (
 
 # A tenth of an average day.
 THIN = replace(LOOSE, adv_bps_max=1_000)
+ONE_SECTOR = replace(LOOSE, sector_bps_max=4_000)
+
+
+class Market(TypedDict):
+    """What scenes share."""
+
+    reference: Reference
+    second: Reference
+
+
+UNCLASSIFIED: Market = {
+    "reference": Reference(sector=""),
+    "second": Reference(APPLIANCE, sector=""),
+}
 
 BOUNDARIES = (
     Boundary(Reason.UNKNOWN_INSTRUMENT, Scene(), Scene(request={"instrument": BANK + 1})),
@@ -308,6 +323,16 @@ BOUNDARIES = (
         Scene(reference=Reference(sector="finance")),
         Scene(reference=Reference(sector="")),
         layer=Layer.SECTOR_CONCENTRATION,
+    ),
+    Boundary(
+        Reason.SECTOR_LIMIT,
+        # Where nothing has a sector, all of the market is one.
+        Scene(limits=ONE_SECTOR, **UNCLASSIFIED),
+        Scene(request={"price_e4": 40_100}, limits=ONE_SECTOR, **UNCLASSIFIED),
+        layer=Layer.SECTOR_CONCENTRATION,
+        observed=4_010,
+        limit=4_000,
+        unit=Unit.BPS,
     ),
     Boundary(
         Reason.SECTOR_LIMIT,

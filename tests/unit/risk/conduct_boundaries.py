@@ -1,18 +1,40 @@
 """As `boundaries`: what depends on the book, on an account's own orders and on its day so far."""
 
-from tests.unit.risk.scenario import APPLIANCE, Quote, Reference
+from typing import TypedDict
+
+from tests.unit.risk.scenario import APPLIANCE, STAR, Quote, Reference
 from tests.unit.risk.scenes import Boundary, Options, Scene, sell
 
-from tidegate_common.domain.enums import OrderType, Reason, Unit
+from tidegate_common.domain.enums import Layer, OrderType, Phase, Reason, TimeInForce, Unit
 from tidegate_common.events.run import ProgrammeTradingSpec
+
+
+class Situation(TypedDict):
+    """What scenes share."""
+
+    reference: Reference
+    quote: Quote
+
 
 # Three messages, of a second and of a day, are high frequency.
 SLOW = ProgrammeTradingSpec(3, 100, 20240601, 20240630, "none, a test")
 FEW = ProgrammeTradingSpec(100, 3, 20240601, 20240630, "none, a test")
 RISKY = Reference(is_st=True)
+LISTED_STAR = Reference(STAR)
+AFTER_HOURS: Situation = {
+    "reference": LISTED_STAR,
+    "quote": Quote(STAR, phase=Phase.AFTER_HOURS),
+}
 DEAR = Reference(prev_close_e4=1_000_100, limit_up_e4=1_100_100, limit_down_e4=900_100)
 DEAR_QUOTE = Quote(last_e4=1_000_100)
 MARKET: Options = {"order_type": OrderType.MARKET, "price_e4": 0}
+FILL_OR_KILL: Options = {"time_in_force": TimeInForce.FOK}
+OWN_BEST: Options = {"order_type": OrderType.OWN_BEST, "price_e4": 0}
+FIXED: Options = {
+    "instrument": STAR,
+    "order_type": OrderType.FIXED_PRICE,
+    "quantity_shares": 200,
+}
 LADDER: tuple[Options, ...] = ({"price_e4": 39_000}, {"price_e4": 40_000})
 
 CONDUCT_BOUNDARIES = (
@@ -85,6 +107,71 @@ CONDUCT_BOUNDARIES = (
             quote=Quote(last_e4=0),
             held_shares=100,
         ),
+    ),
+    Boundary(
+        Reason.BAD_ORDER_TYPE,
+        # Shanghai has no market order that fills at once or not at all, Shenzhen has one.
+        Scene(request=MARKET | FILL_OR_KILL | {"instrument": APPLIANCE}),
+        Scene(request=MARKET | FILL_OR_KILL),
+    ),
+    Boundary(
+        Reason.BAD_ORDER_TYPE,
+        Scene(request=OWN_BEST),
+        Scene(request=OWN_BEST | FILL_OR_KILL),
+    ),
+    Boundary(
+        Reason.BAD_ORDER_TYPE,
+        Scene(request=FIXED, reference=LISTED_STAR, quote=Quote(STAR)),
+        Scene(request=FIXED | FILL_OR_KILL, reference=LISTED_STAR, quote=Quote(STAR)),
+    ),
+    Boundary(
+        Reason.BAD_ORDER_TYPE,
+        # The main board has no trading after hours before 2026-07-06.
+        Scene(request=FIXED, reference=LISTED_STAR, quote=Quote(STAR)),
+        Scene(request=FIXED | {"instrument": APPLIANCE}),
+    ),
+    Boundary(
+        Reason.BAD_LOT,
+        # Ten times as large as a limit order may be.
+        Scene(
+            request=FIXED | {"quantity_shares": 1_000_000},
+            reference=LISTED_STAR,
+            quote=Quote(STAR),
+            cash_fen=10**10,
+        ),
+        Scene(
+            request=FIXED | {"quantity_shares": 1_000_001},
+            reference=LISTED_STAR,
+            quote=Quote(STAR),
+            cash_fen=10**10,
+        ),
+        observed=1_000_001,
+        limit=1_000_000,
+        unit=Unit.SHARES,
+    ),
+    Boundary(
+        Reason.MARKET_CLOSED,
+        # Trading after hours is from 15:05 to 15:30, and no cage holds there.
+        Scene(request=FIXED | {"price_e4": 44_000}, seconds=55_799, **AFTER_HOURS),
+        Scene(request=FIXED | {"price_e4": 44_000}, seconds=55_800, **AFTER_HOURS),
+        layer=Layer.MARKET_HOURS,
+        observed=Phase.CLOSED,
+    ),
+    Boundary(
+        Reason.MARKET_CLOSED,
+        # An order of another type finds the market closed.
+        Scene(request=FIXED, seconds=55_000, **AFTER_HOURS),
+        Scene(request=FIXED | {"order_type": OrderType.LIMIT}, seconds=55_000, **AFTER_HOURS),
+        layer=Layer.MARKET_HOURS,
+        observed=Phase.CLOSED,
+    ),
+    Boundary(
+        Reason.MARKET_CLOSED,
+        # Shanghai takes them from 09:30.
+        Scene(request=FIXED, seconds=34_200, reference=LISTED_STAR, quote=Quote(STAR)),
+        Scene(request=FIXED, seconds=34_199, reference=LISTED_STAR, quote=Quote(STAR)),
+        layer=Layer.MARKET_HOURS,
+        observed=Phase.PAUSE,
     ),
     Boundary(
         Reason.SELF_TRADE,

@@ -381,7 +381,7 @@ def rule_row(board: Board, trade_date: int) -> Int64Array:
     rules = RuleTable(FeeSchedule(CommissionSpec().contract()))
     segment = segments_of(np.array([2_000_000]), np.array([board], np.uint8))[0]
     rules.begin_day(trade_date)
-    rules.set_session(segment, Phase.CONTINUOUS, is_caged=True)
+    rules.set_session(segment, Phase.CONTINUOUS, is_caged=True, takes_fixed_price=False)
     row: Int64Array = rules.table[segment]
     return row
 

@@ -41,6 +41,7 @@ class Scene:
     before : requests of the same beat that pass, ahead of it.
     volumes_shares : what the market traded in the first instrument on the days before.
     idle_beats : ticks without news before the request.
+    second : another instrument of the market.
     """
 
     request: Options = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Scene:
     stale: tuple[int, ...] = ()
     thresholds: ProgrammeTradingSpec | None = None
     volumes_shares: tuple[int, ...] = ()
+    second: Reference = SECOND
 
     def decide(self) -> Decision:
         """Return what risk decides."""
@@ -70,7 +72,7 @@ class Scene:
         for volume_shares in self.volumes_shares:
             stage.open(Reference(), SECOND)
             stage.close({BANK: PRICE_E4}, volume_shares=volume_shares)
-        stage.open(self.reference, SECOND)
+        stage.open(self.reference, self.second)
         stage.tick(self.quote, Quote(APPLIANCE))
         for _ in range(self.idle_beats):
             stage.tick()

@@ -109,6 +109,9 @@ MARKET = {
 RULES = {
     layout.SESSION: range(9),
     layout.CAN_SUBMIT: (0, 1, 1),
+    layout.CAN_SUBMIT_FIXED: (0, 1),
+    layout.KINDS: (4, 5),
+    layout.FIXED_MAX: (0, 1_000, 10**6),
     layout.TICK: (10, 100),
     layout.LOT_MIN: (100, 200),
     layout.LOT_STEP: (1, 100),
@@ -160,6 +163,7 @@ INTENTS = {
     layout.MODE: (*[0] * 4, *range(5)),
     layout.IS_BUY: (0, 1),
     layout.IS_MARKET: (0, 0, 0, 1),
+    layout.KIND: (*[0] * 17, 1, 2, 4),
     layout.PRICE: (0, -100, 36_000, 40_000, 40_000, 40_000, 40_050, 41_000, 44_000, 44_100, 10**13),
     layout.QUANTITY: (-1, 0, 30, 50, 100, 150, 200, 500, 1_000, 1_100, 10**6, 10**7),
     layout.TARGET: (0, 10**5, 10**6, 10**9, 10**17),
@@ -288,7 +292,7 @@ def test_fees_are_those_of_the_schedule(
     rules = RuleTable(schedule)
     rules.begin_day(trade_date)
     segment = int(exchange) * BOARD_STEP + board
-    rules.set_session(segment, Phase.CONTINUOUS, is_caged=True)
+    rules.set_session(segment, Phase.CONTINUOUS, is_caged=True, takes_fixed_price=False)
     rule = rules.table[segment]
     duty_e8 = rule[layout.BUY_DUTY if side is Side.BUY else layout.SELL_DUTY]
 

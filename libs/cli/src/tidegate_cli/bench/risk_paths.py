@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tidegate_common.domain.enums import ControlCommand, LimitState, Reason, Side
+from tidegate_common.domain.enums import (
+    ControlCommand,
+    LimitState,
+    OrderType,
+    Reason,
+    Side,
+    TimeInForce,
+)
 from tidegate_common.domain.ids import AccountId
 from tidegate_common.events.run import ProgrammeTradingSpec
 
@@ -51,6 +58,8 @@ class Path:
     has_held_targets: bool = False
     account_id: AccountId = ACCOUNT
     side: Side = Side.BUY
+    order_type: OrderType = OrderType.LIMIT
+    time_in_force: TimeInForce = TimeInForce.DAY
     price_bps: int = _WHOLE_BPS
     price_off_e4: int = 0
     quantity_shares: int = 10 * LOT_SHARES
@@ -91,6 +100,11 @@ PATHS: Final = (
     Path(Reason.SUSPENDED, reference={"is_suspended": True}),
     Path(Reason.MISSING_MARK, are_new=True, reference=_UNPRICED, is_quoted=False),
     Path(Reason.STALE_MARK, is_stale=True),
+    Path(
+        Reason.BAD_ORDER_TYPE,
+        order_type=OrderType.OWN_BEST,
+        time_in_force=TimeInForce.FOK,
+    ),
     Path(Reason.UNKNOWN_PRICE_LIMIT, reference={"limit_state": LimitState.UNKNOWN}),
     Path(Reason.BAD_PRICE_TICK, price_off_e4=1),
     Path(Reason.OUTSIDE_PRICE_LIMIT, price_bps=12_000),

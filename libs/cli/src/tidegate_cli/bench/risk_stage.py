@@ -23,11 +23,9 @@ from tidegate_common.domain.enums import (
     Liquidity,
     OrderReason,
     OrderStatus,
-    OrderType,
     PriceSource,
     Reason,
     Side,
-    TimeInForce,
 )
 from tidegate_common.domain.ids import AccountId, OrderId, RequestId, RunId, fill_id
 from tidegate_common.domain.units import BPS, PRICE_E4_PER_FEN, Int64Array, notional_fen
@@ -311,10 +309,10 @@ class RiskStage:
                 account_id=path.account_id,
                 instrument=instrument,
                 side=path.side,
-                order_type=OrderType.LIMIT,
+                order_type=path.order_type,
                 price_e4=price_e4,
                 quantity_shares=path.quantity_shares,
-                time_in_force=TimeInForce.DAY,
+                time_in_force=path.time_in_force,
             ),
         )
 

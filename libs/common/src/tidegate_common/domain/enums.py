@@ -256,6 +256,7 @@ class Reason(StrEnum):
     SUSPENDED = "suspended"
     STALE_MARK = "stale_mark"
     MISSING_MARK = "missing_mark"
+    BAD_ORDER_TYPE = "bad_order_type"
     BAD_PRICE_TICK = "bad_price_tick"
     OUTSIDE_PRICE_LIMIT = "outside_price_limit"
     OUTSIDE_PRICE_CAGE = "outside_price_cage"

@@ -86,6 +86,7 @@ VERDICTS: tuple[tuple[Layer, Reason, Unit], ...] = (
     (Layer.SECTOR_CONCENTRATION, Reason.UNKNOWN_SECTOR, Unit.NONE),
     (Layer.SECTOR_CONCENTRATION, Reason.SECTOR_LIMIT, Unit.BPS),
     (Layer.LEVERAGE, Reason.LEVERAGE_LIMIT, Unit.BPS),
+    (Layer.VALIDITY, Reason.BAD_ORDER_TYPE, Unit.NONE),
     (Layer.VALIDITY, Reason.INSIDE_BAND, Unit.BPS),
     (Layer.VALIDITY, Reason.TURNOVER_LIMIT, Unit.BPS),
     (Layer.VALIDITY, Reason.UNKNOWN_VOLATILITY, Unit.NONE),

@@ -19,6 +19,7 @@ from tidegate_risk.engine.layout import (
     IS_BUY,
 )
 from tidegate_risk.engine.portfolio import Account
+from tidegate_risk.engine.rules import kind_of
 from tidegate_risk.engine.state import Market
 
 # By name, because to ask an enum's class for a member takes as long as to make a tuple.
@@ -73,6 +74,7 @@ def intents_of_requests(
             request.quantity_shares,
             *_NO_SIZE,
             *account.stake(instrument, side, is_for_next_day=is_for_next_day),
+            kind_of(order_type, request.time_in_force),
         )
         columns.append(row)
     return Intents(_REQUEST, asks, np.array(columns, np.int64))

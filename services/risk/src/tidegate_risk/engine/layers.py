@@ -8,11 +8,13 @@ from tidegate_risk.engine.layout import (
     AFTER_HOURS,
     BUYING,
     CAN_SUBMIT,
+    CAN_SUBMIT_FIXED,
     CLOSED,
     CONTINUOUS,
     EXPOSURE,
     FALL_LATCHED,
     FALL_MAX,
+    FIXED_KIND,
     HELD,
     HIGH_WATER,
     IS_CLASSIFIED,
@@ -21,6 +23,7 @@ from tidegate_risk.engine.layout import (
     IS_MARKET,
     IS_REDUCING,
     IS_TICK_RUN,
+    KIND,
     LEVERAGE_MAX,
     LOCKED,
     LOSS_LATCHED,
@@ -87,14 +90,21 @@ def is_closed(
 ) -> bool:
     """Layer 1: the session table and the instrument's own phase both let an order in.
 
-    Market orders are for continuous trading only. Refusals name the phase as feeds do, which know
-    no locked part of the opening call; after hours an order finds the market closed.
+    Market orders are for continuous trading only, and orders at the fixed price have hours of their
+    own, in runs of ticks: bars say nothing of what trades after them. Refusals name the phase as
+    feeds do, which know no locked part of the opening call; after hours any other order finds the
+    market closed.
     """
-    session = rule[SESSION]
-    if not (session == CONTINUOUS if intent[IS_MARKET] else rule[CAN_SUBMIT]):
+    session, phase, is_fixed = rule[SESSION], listing[PHASE], intent[KIND] == FIXED_KIND
+    if intent[IS_MARKET]:
+        is_taken = session == CONTINUOUS
+    else:
+        is_taken = (rule[CAN_SUBMIT_FIXED] if is_fixed else rule[CAN_SUBMIT]) > 0
+    is_over = phase == PHASE_CLOSED or (phase == AFTER_HOURS and not is_fixed)
+    if not is_taken:
         closed = session
-    elif state[IS_TICK_RUN] and listing[PHASE] in (PHASE_HALTED, PHASE_CLOSED, AFTER_HOURS):
-        closed = listing[PHASE]
+    elif state[IS_TICK_RUN] and (phase == PHASE_HALTED or is_over):
+        closed = phase
     else:
         return False
     if closed == LOCKED:

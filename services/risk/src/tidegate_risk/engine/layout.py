@@ -12,7 +12,10 @@ MARKET_COLUMNS = 16
 (SESSION, CAN_SUBMIT, TICK, LOT_MIN, LOT_STEP, LIMIT_MAX, MARKET_MAX, ST_CAP) = range(8)
 (CAGE, CAGE_BPS, CAGE_FLOOR, COMMISSION, COMMISSION_MIN, BUY_DUTY, SELL_DUTY) = range(8, 15)
 (TRANSFER, IS_ON_FACE, HANDLING, REGULATORY) = range(15, 19)
-RULE_COLUMNS = 19
+# KINDS are those of orders that the segment takes, as bits; FIXED_... of orders at the fixed price
+# after hours.
+(KINDS, FIXED_MAX, CAN_SUBMIT_FIXED) = range(19, 22)
+RULE_COLUMNS = 22
 
 # An account in a beat; what is reserved changes it.
 (BEAT, IS_TICK_BEAT, IS_TICK_RUN, IS_AFTER_CLOSE, IS_CLASSIFIED, OFFSET_BPS) = range(6)
@@ -26,7 +29,9 @@ STATE_COLUMNS = 28
 # price of its own open orders of the other side, 0 without one.
 (AT, MODE, IS_BUY, IS_MARKET, PRICE, QUANTITY, TARGET, IS_HELD_TOO, RESERVE) = range(9)
 (HELD, SELLABLE, BUYING, OPPOSITE, OPEN_BUYS, BOUGHT) = range(9, 15)
-INTENT_COLUMNS = 15
+# The bit of its kind of order, 0 for a limit order, which every segment takes.
+KIND = 15
+INTENT_COLUMNS = 16
 
 # What becomes of it: BOUND is the worst price, VALUE the order's at it, NEEDED the cash it holds.
 (CODE, ORDER_PRICE, ORDER_QUANTITY, BOUND, VALUE, NEEDED, OBSERVED, LIMIT) = range(8)
@@ -35,6 +40,9 @@ VERDICT_COLUMNS = 8
 # How an intent is sized: as it stands; of so much value; the whole holding; towards a target; not
 # at all, as its QUANTITY is the code of an answer that was found before.
 (AS_ASKED, BUY_VALUE, SELL_HOLDING, SELL_TOWARDS, ANSWER) = range(5)
+
+# Kinds of order that are neither limit nor market orders; those of market orders are higher bits.
+FIXED_KIND, NO_KIND = 1, 2
 
 # Kinds of cage; a dormant one refuses nothing, but is in doubt where there is no price.
 (CAGE_UNKNOWN, CAGE_LIMITED, CAGE_NONE, CAGE_DORMANT) = range(4)
@@ -45,7 +53,7 @@ VERDICT_COLUMNS = 8
 (OUTSIDE_CAGE, SELF_TRADE, BAD_LOT, OVER_ST_CAP, NOT_SELLABLE, NO_CASH) = range(12, 18)
 (REDUCING, CLOSED, OVER_POSITION, UNKNOWN_ADV, OVER_ADV, OVER_LOSS) = range(18, 24)
 (LOSS_LATCHED, OVER_FALL, FALL_LATCHED, NO_SECTOR, OVER_SECTOR) = range(24, 29)
-(OVER_LEVERAGE, INSIDE_BAND, OVER_TURNOVER, NO_VOLATILITY) = range(29, 33)
+(OVER_LEVERAGE, BAD_TYPE, INSIDE_BAND, OVER_TURNOVER, NO_VOLATILITY) = range(29, 34)
 # From here on: why a strategy leaves an instrument alone, an answer once a day.
 FIRST_ANSWER = INSIDE_BAND
 

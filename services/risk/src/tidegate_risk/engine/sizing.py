@@ -176,11 +176,12 @@ def _price_e4(
 @compiled
 def whole_shares(quantity_shares: int, rule: Int64Array) -> int:
     """Return the largest valid limit buy of not more shares, 0 where none is."""
-    return _whole_part(min(quantity_shares, rule[LIMIT_MAX]), rule)
+    return whole_part(min(quantity_shares, rule[LIMIT_MAX]), rule)
 
 
 @compiled
-def _whole_part(shares: int, rule: Int64Array) -> int:
+def whole_part(shares: int, rule: Int64Array) -> int:
+    """Return the largest of so many shares that is a whole lot, the order's maximum aside."""
     least_shares: int = rule[LOT_MIN]
     if shares < least_shares:
         return 0
@@ -203,14 +204,22 @@ def largest_sell_shares(wanted_shares: int, sellable_shares: int, rule: Int64Arr
 
 
 @compiled
-def is_sell_lot(quantity_shares: int, sellable_shares: int, rule: Int64Array) -> bool:
-    """Tell whether a sell may have this quantity: whole lots, with or without all that is odd."""
-    if quantity_shares <= 0 or quantity_shares > min(sellable_shares, rule[LIMIT_MAX]):
+def is_sell_part(quantity_shares: int, sellable_shares: int, rule: Int64Array) -> bool:
+    """Tell whether so much can be sold: whole lots, with or without all that is odd."""
+    if quantity_shares <= 0 or quantity_shares > sellable_shares:
         return False
-    if _whole_part(quantity_shares, rule) == quantity_shares:
+    if whole_part(quantity_shares, rule) == quantity_shares:
         return True
-    rest = quantity_shares - (sellable_shares - _whole_part(sellable_shares, rule))
-    return rest >= 0 and _whole_part(rest, rule) == rest
+    rest = quantity_shares - (sellable_shares - whole_part(sellable_shares, rule))
+    return rest >= 0 and whole_part(rest, rule) == rest
+
+
+@compiled
+def is_sell_lot(quantity_shares: int, sellable_shares: int, rule: Int64Array) -> bool:
+    """Tell whether a limit sell may have this quantity."""
+    return quantity_shares <= rule[LIMIT_MAX] and is_sell_part(
+        quantity_shares, sellable_shares, rule
+    )
 
 
 @compiled

@@ -17,6 +17,7 @@ from tidegate_common.market.price_limits import price_limits
 from tidegate_common.market.sessions import (
     SECONDS_PER_DAY,
     SESSION_ROWS,
+    Session,
     can_cancel,
     can_match_continuously,
     session_at,
@@ -91,7 +92,7 @@ class Market:
         self._segments: list[int] = []
         self._seconds_of_day = 0
         # What was asked for, and from when until when of a day of ticks all of it holds.
-        self._sessions: dict[int, Phase] = {}
+        self._sessions: dict[int, Session] = {}
         self._sessions_from, self._sessions_until = 0, 0
         self._has_rules = False
         # A memory that is taken up may have some.
@@ -141,7 +142,12 @@ class Market:
             self._rules.begin_day(self.trade_date)
             for segment in self._segments:
                 session = self._session(segment)
-                self._rules.set_session(segment, session, is_caged=not self.is_after_close)
+                self._rules.set_session(
+                    segment,
+                    session,
+                    is_caged=not self.is_after_close,
+                    takes_fixed_price=self._takes_fixed_price(segment),
+                )
         return self._rules.table
 
     def can_cancel(self, instrument: int) -> bool:
@@ -239,10 +245,15 @@ class Market:
                 trade_date=self.trade_date,
                 seconds_of_day=self._seconds_of_day,
             )
-            self._sessions[segment] = session.phase
+            self._sessions[segment] = session
             self._sessions_from = max(self._sessions_from, session.start_seconds)
             self._sessions_until = min(self._sessions_until, session.end_seconds)
-        return self._sessions[segment]
+        return self._sessions[segment].phase
+
+    def _takes_fixed_price(self, segment: int) -> bool:
+        """Tell whether orders of after-hours trading are taken, in beats of ticks alone."""
+        session = self._sessions.get(segment)
+        return session is not None and session.can_submit_fixed_price
 
     def _index_rows(self) -> None:
         numbers = self.instruments.tolist()

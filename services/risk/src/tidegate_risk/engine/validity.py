@@ -6,6 +6,7 @@ from tidegate_risk.engine.layout import (
     AVAILABLE,
     BAD_LOT,
     BAD_TICK,
+    BAD_TYPE,
     BEAT,
     BOUGHT,
     BOUND,
@@ -13,6 +14,8 @@ from tidegate_risk.engine.layout import (
     DAILY_ORDERS,
     DAY_COUNT,
     DAY_LIMIT,
+    FIXED_KIND,
+    FIXED_MAX,
     HALTED,
     INT64_MAX,
     IS_AFTER_CLOSE,
@@ -21,6 +24,8 @@ from tidegate_risk.engine.layout import (
     IS_MARKET,
     IS_SUSPENDED,
     IS_TICK_RUN,
+    KIND,
+    KINDS,
     LIMIT_DOWN,
     LIMIT_MAX,
     LIMIT_STATE,
@@ -64,11 +69,11 @@ from tidegate_risk.engine.layout import (
 )
 from tidegate_risk.engine.sizing import (
     fail,
-    is_sell_lot,
+    is_sell_part,
     nearest_e4,
     order_fees_fen,
     value_of_fen,
-    whole_shares,
+    whole_part,
 )
 
 
@@ -85,6 +90,7 @@ def is_invalid(
     if (
         _is_barred(state, verdict)
         or _is_unpriced(listing, state, verdict)
+        or _is_of_other_type(intent, rule, verdict)
         or _is_price_refused(intent, listing, rule, verdict)
         or _is_outside_cage(intent, edge_e4, verdict)
         or _is_self_trade(intent, verdict)
@@ -131,6 +137,15 @@ def _is_unpriced(listing: Int64Array, state: Int64Array, verdict: Int64Array) ->
 
 
 @inlined
+def _is_of_other_type(intent: Int64Array, rule: Int64Array, verdict: Int64Array) -> bool:
+    """Refuse a kind of order that the board does not know, or that nobody wrote down."""
+    kind = intent[KIND]
+    if kind and not rule[KINDS] & kind:
+        return fail(verdict, BAD_TYPE, 0, 0)
+    return False
+
+
+@inlined
 def _is_price_refused(
     intent: Int64Array,
     listing: Int64Array,
@@ -159,8 +174,11 @@ def _is_price_refused(
 
 @inlined
 def _is_outside_cage(intent: Int64Array, edge_e4: int, verdict: Int64Array) -> bool:
-    """Refuse a limit price too far from the market, and one of which nobody knows whether it is."""
-    if intent[IS_MARKET]:
+    """Refuse a limit price too far from the market, and one of which nobody knows whether it is.
+
+    What trades after hours at the fixed price has no cage.
+    """
+    if intent[IS_MARKET] or intent[KIND] == FIXED_KIND:
         return False
     if edge_e4 < 0:
         return fail(verdict, UNKNOWN_CAGE, 0, 0)
@@ -201,7 +219,7 @@ def _is_buy_lot_refused(
     shares = verdict[ORDER_QUANTITY]
     if _is_too_large(intent, rule, verdict):
         return True
-    if shares <= 0 or whole_shares(shares, rule) != shares:
+    if shares <= 0 or whole_part(shares, rule) != shares:
         return fail(verdict, BAD_LOT, shares, rule[LOT_MIN])
     if listing[ST] == 0 or rule[ST_CAP] < 0:
         return False
@@ -221,7 +239,7 @@ def _is_sell_lot_refused(intent: Int64Array, rule: Int64Array, verdict: Int64Arr
         return fail(verdict, NOT_SELLABLE, sellable_shares, shares)
     if _is_too_large(intent, rule, verdict):
         return True
-    if not is_sell_lot(shares, sellable_shares, rule):
+    if not is_sell_part(shares, sellable_shares, rule):
         return fail(verdict, BAD_LOT, shares, rule[LOT_MIN])
     return False
 
@@ -229,7 +247,10 @@ def _is_sell_lot_refused(intent: Int64Array, rule: Int64Array, verdict: Int64Arr
 @inlined
 def _is_too_large(intent: Int64Array, rule: Int64Array, verdict: Int64Array) -> bool:
     shares = verdict[ORDER_QUANTITY]
-    largest_shares = rule[MARKET_MAX] if intent[IS_MARKET] else rule[LIMIT_MAX]
+    if intent[KIND] == FIXED_KIND:
+        largest_shares = rule[FIXED_MAX]
+    else:
+        largest_shares = rule[MARKET_MAX] if intent[IS_MARKET] else rule[LIMIT_MAX]
     return shares > largest_shares and fail(verdict, BAD_LOT, shares, largest_shares)
 
 
