@@ -15,5 +15,6 @@ def test_bench_execution_reports_its_goal_and_keeps_its_orders_busy() -> None:
         ("beat_110_instruments_200_orders", 3_000.0),
         ("order_beat", None),
         ("fills", None),
+        ("ends", None),
     ]
     assert all(each.value > 0 for each in report.results)

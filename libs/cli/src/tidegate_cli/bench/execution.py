@@ -49,7 +49,7 @@ def bench_execution(options: BenchOptions) -> BenchReport:
     engine.on_beat(make_open(instrument_count), (), ())
     numbers = count()
     wanted = order_count
-    seconds, fill_counts = [], []
+    seconds, fill_counts, end_counts = [], [], []
     with undisturbed():
         for frame in make_frames(make_series(instrument_count, frame_count)):
             submits = list(_orders(frame, numbers, wanted))
@@ -58,6 +58,7 @@ def bench_execution(options: BenchOptions) -> BenchReport:
             seconds.append(options.clock.monotonic_seconds() - start)
             fill_counts.append(len(report.fills))
             wanted = _ended(report)
+            end_counts.append(wanted)
     beat_seconds = float(np.median(seconds[WARM_FRAMES:]))
     results = (
         with_goal(
@@ -69,6 +70,8 @@ def bench_execution(options: BenchOptions) -> BenchReport:
         ),
         Metric("order_beat", round(beat_seconds * _NS / order_count, 1), "ns"),
         Metric("fills", float(np.median(fill_counts[WARM_FRAMES:])), "fills/beat"),
+        # As many are new in the next beat.
+        Metric("ends", float(np.median(end_counts[WARM_FRAMES:])), "orders/beat"),
     )
     return BenchReport("execution", results, {})
 

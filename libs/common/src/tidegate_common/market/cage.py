@@ -163,8 +163,10 @@ def cage_reference_e4(
     Source: SSE 2026 No. 41, SZSE 2026 No. 551 and predecessors, read 2026-11-21 (A).
     """
     other_e4, own_e4 = (ask_e4, bid_e4) if side is Side.BUY else (bid_e4, ask_e4)
-    prices_e4 = (other_e4, own_e4, last_e4, prev_close_e4)
-    return next((price_e4 for price_e4 in prices_e4 if price_e4 > 0), 0)
+    for price_e4 in (other_e4, own_e4, last_e4, prev_close_e4):
+        if price_e4 > 0:
+            return price_e4
+    return 0
 
 
 def price_cage(

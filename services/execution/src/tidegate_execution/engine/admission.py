@@ -8,7 +8,7 @@ Over lunch and between 09:25 and 09:30 an order is held until trading goes on, a
 is a cancel, which then comes before everything else.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tidegate_common.domain.enums import (
     Board,
@@ -25,18 +25,17 @@ from tidegate_common.market.cage import cage_reference_e4, price_cage
 from tidegate_common.market.lots import lot_rule, price_tick_e4
 from tidegate_common.market.order_types import takes_market_order
 from tidegate_common.market.sessions import can_cancel
-from tidegate_execution.engine.orders import WorkingOrder
-from tidegate_execution.engine.reference import DayLimits
+from tidegate_execution.engine.orders import is_immediate
 
 _HELD_PHASES = frozenset({Phase.PAUSE, Phase.LUNCH})
 _CLOSED_PHASES = frozenset({Phase.CLOSED, Phase.AFTER_HOURS})
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """An instrument on arrival of an order.
 
-    limits : None where nobody knows them.
+    has_limits : whether anybody knows the day's price limits.
+    limit_down_e4, limit_up_e4 : as wide as can be without a limit.
     phase : of its last quote; None before the first.
     bid_e4, ask_e4, last_e4, prev_close_e4 : 1/10,000 CNY, 0 for none.
     """
@@ -45,7 +44,9 @@ class Listing:
     board: Board
     trade_date: int
     is_suspended: bool
-    limits: DayLimits | None
+    has_limits: bool
+    limit_down_e4: int
+    limit_up_e4: int
     phase: Phase | None
     bid_e4: int
     ask_e4: int
@@ -53,47 +54,48 @@ class Listing:
     prev_close_e4: int
 
 
-def admit(submit: SubmitOrder, listing: Listing) -> WorkingOrder | OrderReason:
-    """Return an order that may work, or why it may not.
+def admit(submit: SubmitOrder, listing: Listing) -> int | OrderReason:
+    """Return the worst price that an order may trade at, or why it may not work.
 
-    A price cannot be shown to be inside a limit or a cage that is UNKNOWN, so it counts as outside.
+    That is its limit price, or for a market order the day's price limit, until it takes a price of
+    the book for its own. A price cannot be shown to be inside a limit or a cage that is UNKNOWN, so
+    it counts as outside.
     """
-    limits = listing.limits
     for check in (_check_state, _check_type, _check_quantity, _check_phase, _check_price):
         reason = check(submit, listing)
         if reason is not None:
             return reason
-    if limits is None:
+    if not listing.has_limits:
         return OrderReason.OUTSIDE_PRICE_LIMIT
     if submit.order_type.is_market:
-        worst_e4 = limits.up_e4 if submit.side is Side.BUY else limits.down_e4
-        return WorkingOrder(submit, worst_e4, listing.board)
-    if not limits.down_e4 <= submit.price_e4 <= limits.up_e4:
+        return listing.limit_up_e4 if submit.side is Side.BUY else listing.limit_down_e4
+    if not listing.limit_down_e4 <= submit.price_e4 <= listing.limit_up_e4:
         return OrderReason.OUTSIDE_PRICE_LIMIT
     if not _is_in_cage(submit, listing):
         return OrderReason.OUTSIDE_PRICE_CAGE
-    return WorkingOrder(submit, submit.price_e4, listing.board)
+    return submit.price_e4
 
 
-def rests_on_arrival(order: WorkingOrder, listing: Listing) -> bool:
+def rests_on_arrival(submit: SubmitOrder, listing: Listing) -> bool:
     """Tell whether an order finds nobody to trade with, and so is in the book before the next beat.
 
     Whoever comes to its price from then on trades at its price, not at a better one.
     """
-    if listing.phase is not Phase.CONTINUOUS or order.is_immediate:
+    if listing.phase is not Phase.CONTINUOUS or is_immediate(submit):
         return False
-    if order.submit.order_type is not OrderType.LIMIT:
+    if submit.order_type is not OrderType.LIMIT:
         return False
-    best_e4 = listing.ask_e4 if order.is_buy else listing.bid_e4
-    return best_e4 == 0 or not order.accepts(best_e4)
+    if submit.side is Side.BUY:
+        return listing.ask_e4 == 0 or submit.price_e4 < listing.ask_e4
+    return listing.bid_e4 == 0 or submit.price_e4 > listing.bid_e4
 
 
-def takes_cancel(order: WorkingOrder, phase: Phase | None) -> bool:
+def takes_cancel(submit: SubmitOrder, phase: Phase | None) -> bool:
     """Tell whether the exchange takes an order's cancel in the phase of the last quote.
 
     Not of an order of after-hours trading: no source says when it does (see `sessions.Session`).
     """
-    if order.submit.order_type is OrderType.FIXED_PRICE:
+    if submit.order_type is OrderType.FIXED_PRICE:
         return False
     return phase is None or phase in _HELD_PHASES or can_cancel(phase)
 
@@ -152,24 +154,24 @@ def _is_in_cage(submit: SubmitOrder, listing: Listing) -> bool:
     """Tell whether a limit price is inside the cage; one that may wait outside is outside."""
     if listing.phase is not Phase.CONTINUOUS or submit.order_type is not OrderType.LIMIT:
         return True
-    buy_reference_e4, sell_reference_e4 = (
-        cage_reference_e4(
-            side=side,
-            bid_e4=listing.bid_e4,
-            ask_e4=listing.ask_e4,
-            last_e4=listing.last_e4,
-            prev_close_e4=listing.prev_close_e4,
-        )
-        for side in (Side.BUY, Side.SELL)
-    )
     cage = price_cage(
         board=listing.board,
         trade_date=listing.trade_date,
-        buy_reference_e4=buy_reference_e4,
-        sell_reference_e4=sell_reference_e4,
+        buy_reference_e4=_cage_reference_e4(Side.BUY, listing),
+        sell_reference_e4=_cage_reference_e4(Side.SELL, listing),
     )
     if cage.state is not LimitState.LIMITED:
         return cage.state is LimitState.UNLIMITED
     if submit.side is Side.BUY:
         return submit.price_e4 <= cage.buy_cap_e4
     return submit.price_e4 >= cage.sell_floor_e4
+
+
+def _cage_reference_e4(side: Side, listing: Listing) -> int:
+    return cage_reference_e4(
+        side=side,
+        bid_e4=listing.bid_e4,
+        ask_e4=listing.ask_e4,
+        last_e4=listing.last_e4,
+        prev_close_e4=listing.prev_close_e4,
+    )

@@ -11,98 +11,81 @@ After hours what trades between two quotes trades at the close, in order of time
 the queue, so our orders whose limit accepts the close share the participation cap of it.
 """
 
-from tidegate_common.domain.enums import Liquidity, PriceSource
-from tidegate_execution.engine.blotter import Blotter
-from tidegate_execution.engine.orders import InstrumentOrders, WorkingOrder
+from tidegate_common.compiling import called
+from tidegate_execution.engine.chains import accepts, add_fill
+from tidegate_execution.engine.display import shares_at, take
+from tidegate_execution.engine.layout import (
+    AT,
+    AUCTION,
+    BUY,
+    FIRST_ORDER,
+    FIXED_PRICE,
+    FIXED_PRICE_QUEUE,
+    IS_IMMEDIATE,
+    IS_PLACED,
+    KIND,
+    KIND_LIMIT,
+    LAST_NOW,
+    LEAVES,
+    LIMIT,
+    NEXT,
+    NOBODY,
+    SELL,
+    UNTOLD,
+    Tables,
+)
 from tidegate_execution.engine.queue import enter_queue
-from tidegate_execution.engine.snapshots import BookMemory, Ladder, Snapshot, TakenLevels
 
 
-def match_auction(
-    orders: InstrumentOrders,
-    snapshot: Snapshot,
-    memory: BookMemory,
-    *,
-    cap_shares: int,
-    blotter: Blotter,
-) -> None:
+@called
+def match_auction(tables: Tables, cap_shares: int) -> None:
     """Fill orders at the price of an auction that has ended; those left rest in the book.
 
     Parameters
     ----------
     cap_shares : that all of them may have of the matched volume.
     """
-    price_e4 = snapshot.last_e4
-    for side, own, opposite, taken in (
-        (orders.buys, snapshot.bids, snapshot.asks, memory.taken_asks),
-        (orders.sells, snapshot.asks, snapshot.bids, memory.taken_bids),
-    ):
-        for order in side:
-            if order.is_immediate:
-                continue
-            filled_shares = min(order.leaves_shares, cap_shares)
-            if not order.is_better_than(price_e4):
-                filled_shares = _take_left(
-                    order,
-                    opposite,
-                    taken,
-                    at_e4=price_e4,
-                    wanted_shares=filled_shares,
-                )
-            cap_shares -= filled_shares
-            _fill(order, price_e4, filled_shares, PriceSource.AUCTION, blotter)
-            enter_queue(order, own)
+    orders, price_e4 = tables.orders, tables.quote[LAST_NOW]
+    for side in (BUY, SELL):
+        slot = tables.listings[tables.quote[AT], FIRST_ORDER + side]
+        while slot != NOBODY:
+            if not orders[slot, IS_IMMEDIATE]:
+                shares = min(orders[slot, LEAVES], cap_shares)
+                if orders[slot, LIMIT] == price_e4:
+                    # What the auction left of the other side.
+                    cap_shares -= take(tables, slot, shares, AUCTION)
+                elif accepts(orders, slot, price_e4):
+                    cap_shares -= shares
+                    add_fill(tables, slot, price_e4, shares, AUCTION)
+                enter_queue(orders, slot, shares_at(tables.book, side, orders[slot, LIMIT]))
+            slot = orders[slot, NEXT]
 
 
-def join_call(orders: InstrumentOrders) -> None:
+@called
+def join_call(tables: Tables) -> None:
     """Let new orders take part in a call auction; they do not sweep the book after it."""
-    for order in orders.ordinary():
-        if not order.is_placed and not order.submit.order_type.is_market:
-            enter_queue(order, None)
+    orders = tables.orders
+    for side in (BUY, SELL):
+        slot = tables.listings[tables.quote[AT], FIRST_ORDER + side]
+        while slot != NOBODY:
+            if not orders[slot, IS_PLACED] and orders[slot, KIND] == KIND_LIMIT:
+                enter_queue(orders, slot, UNTOLD)
+            slot = orders[slot, NEXT]
 
 
-def match_fixed_price(
-    orders: InstrumentOrders,
-    close_e4: int,
-    *,
-    cap_shares: int,
-    blotter: Blotter,
-) -> None:
-    """Fill orders of after-hours trading at the close."""
-    for order in orders.fixed_price:
-        if order.accepts(close_e4):
-            filled_shares = min(order.leaves_shares, cap_shares)
-            cap_shares -= filled_shares
-            _fill(order, close_e4, filled_shares, PriceSource.FIXED_PRICE, blotter)
+@called
+def match_fixed_price(tables: Tables, cap_shares: int) -> None:
+    """Fill orders of after-hours trading at the close.
 
-
-def _take_left(
-    order: WorkingOrder,
-    opposite: Ladder,
-    taken: TakenLevels,
-    *,
-    at_e4: int,
-    wanted_shares: int,
-) -> int:
-    """Take what an auction left of the other side, for an order at its very price."""
-    if order.limit_e4 != at_e4:
-        return 0
-    trades = taken.take(opposite, limit_e4=at_e4, wanted_shares=wanted_shares)
-    return sum(shares for _, shares in trades)
-
-
-def _fill(
-    order: WorkingOrder,
-    price_e4: int,
-    quantity_shares: int,
-    source: PriceSource,
-    blotter: Blotter,
-) -> None:
-    """Fill an order; where all meet at once, ours count as those that took."""
-    blotter.fill(
-        order,
-        price_e4=price_e4,
-        quantity_shares=quantity_shares,
-        source=source,
-        liquidity=Liquidity.TAKER,
-    )
+    Parameters
+    ----------
+    cap_shares : that all of them may have of the traded volume.
+    """
+    orders, close_e4 = tables.orders, tables.quote[LAST_NOW]
+    slot = tables.listings[tables.quote[AT], FIRST_ORDER + FIXED_PRICE_QUEUE]
+    while slot != NOBODY:
+        if accepts(orders, slot, close_e4):
+            shares = min(orders[slot, LEAVES], cap_shares)
+            cap_shares -= shares
+            add_fill(tables, slot, close_e4, shares, FIXED_PRICE)
+        slot = orders[slot, NEXT]

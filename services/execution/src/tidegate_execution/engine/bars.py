@@ -16,91 +16,95 @@ less what the orders of the instrument got at its open. Market orders have no pr
 Orders that do not wait try once and are cancelled.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from tidegate_common.compiling import called, inlined
+from tidegate_execution.engine.chains import accepts, add_fill, is_beyond
+from tidegate_execution.engine.layout import (
+    AT,
+    AT_OPEN,
+    BUY,
+    FILLS,
+    FIRST_ORDER,
+    INSIDE_BAR,
+    IS_FILL_OR_KILL,
+    IS_PLACED,
+    KIND,
+    KIND_LIMIT,
+    LEAVES,
+    LIMIT,
+    LIMIT_DOWN,
+    LIMIT_UP,
+    NEXT,
+    NOBODY,
+    OPEN_SHARES,
+    PRICE_MAX_E4,
+    SELL,
+    VOLUME_AT_OPEN,
+    Tables,
+)
 
-from tidegate_common.domain.enums import Liquidity, OrderType, PriceSource
-from tidegate_common.market.board import board_of
-from tidegate_common.market.lots import price_tick_e4
-from tidegate_execution.engine.blotter import Blotter
-from tidegate_execution.engine.orders import InstrumentOrders, WorkingOrder
-from tidegate_execution.engine.reference import DayLimits
-from tidegate_execution.engine.slippage import Slippage
 
+@called
+def match_open(tables: Tables, open_e4: int, volume_shares: int, cap_shares: int) -> None:
+    """Fill orders that are new to the market at an opening price, before slippage.
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """An opening price of an instrument, and what it allows us.
-
+    Parameters
+    ----------
     volume_shares : > 0 where the cap is; the slippage is reckoned with it.
-    cap_shares : that our orders may have of it.
+    cap_shares : that all of them may have of it.
     """
-
-    instrument: int
-    open_e4: int
-    limits: DayLimits
-    slippage: Slippage
-    volume_shares: int
-    cap_shares: int
-
-    def price_e4(self, order: WorkingOrder, quantity_shares: int) -> int | None:
-        """Return the price at which a part of an order fills, None if it does not."""
-        is_whole = quantity_shares == order.leaves_shares or not order.is_fill_or_kill
-        if not (quantity_shares and is_whole and order.accepts(self.open_e4)):
-            return None
-        tick_e4 = price_tick_e4(board_of(self.instrument))
-        slip_e4 = self.slippage.slip_e4(
-            self.open_e4,
-            tick_e4=tick_e4,
-            quantity_shares=quantity_shares,
-            volume_shares=self.volume_shares,
-        )
-        if order.is_buy:
-            is_locked = self.open_e4 >= self.limits.up_e4
-            return None if is_locked else min(self.open_e4 + slip_e4, order.limit_e4)
-        is_locked = self.open_e4 <= self.limits.down_e4
-        worst_e4 = max(order.limit_e4, tick_e4)
-        return None if is_locked else max(self.open_e4 - slip_e4, worst_e4)
+    orders, listings, at = tables.orders, tables.listings, tables.quote[AT]
+    left_shares = cap_shares
+    for side in (BUY, SELL):
+        slot = listings[at, FIRST_ORDER + side]
+        is_locked = open_e4 >= listings[at, LIMIT_UP]
+        if side == SELL:
+            is_locked = open_e4 <= listings[at, LIMIT_DOWN]
+        is_closed = is_locked or open_e4 > PRICE_MAX_E4
+        while slot != NOBODY:
+            shares = min(orders[slot, LEAVES], left_shares)
+            is_asked = not (is_closed or orders[slot, IS_PLACED])
+            if is_asked and _is_whole(tables, slot, shares) and accepts(orders, slot, open_e4):
+                tables.fills[tables.tally[FILLS], VOLUME_AT_OPEN] = volume_shares
+                add_fill(tables, slot, open_e4, shares, AT_OPEN)
+                left_shares -= shares
+            slot = orders[slot, NEXT]
+    listings[at, OPEN_SHARES] = cap_shares - left_shares
 
 
-def match_open(orders: Iterable[WorkingOrder], opening: Opening, blotter: Blotter) -> int:
-    """Fill orders at the opening price and return how many shares they got."""
-    left_shares = opening.cap_shares
-    for order in orders:
-        filled_shares = min(order.leaves_shares, left_shares)
-        price_e4 = opening.price_e4(order, filled_shares)
-        if price_e4 is not None:
-            left_shares -= filled_shares
-            blotter.fill(
-                order,
-                price_e4=price_e4,
-                quantity_shares=filled_shares,
-                source=PriceSource.BAR_OPEN,
-                liquidity=Liquidity.TAKER,
-            )
-    return opening.cap_shares - left_shares
+@called
+def match_inside(tables: Tables, high_e4: int, low_e4: int, cap_shares: int) -> None:
+    """Fill limit orders through which a bar traded, at their limit prices.
+
+    Parameters
+    ----------
+    cap_shares : that all of them may have of the bar's volume.
+    """
+    orders = tables.orders
+    for side in (BUY, SELL):
+        # The best that the bar had for us.
+        price_e4 = low_e4 if side == BUY else high_e4
+        slot = tables.listings[tables.quote[AT], FIRST_ORDER + side]
+        while slot != NOBODY:
+            limit_e4, shares = orders[slot, LIMIT], min(orders[slot, LEAVES], cap_shares)
+            is_through = is_beyond(side, limit_e4, price_e4)
+            if orders[slot, KIND] == KIND_LIMIT and is_through and _is_whole(tables, slot, shares):
+                cap_shares -= shares
+                add_fill(tables, slot, limit_e4, shares, INSIDE_BAR)
+            slot = orders[slot, NEXT]
 
 
-def match_inside(
-    orders: InstrumentOrders,
-    *,
-    high_e4: int,
-    low_e4: int,
-    cap_shares: int,
-    blotter: Blotter,
-) -> None:
-    """Fill limit orders through which a bar traded, at their limit prices."""
-    for order in orders.ordinary():
-        is_limit = order.submit.order_type is OrderType.LIMIT
-        is_through = low_e4 < order.limit_e4 if order.is_buy else high_e4 > order.limit_e4
-        filled_shares = min(order.leaves_shares, cap_shares)
-        is_whole = filled_shares == order.leaves_shares or not order.is_fill_or_kill
-        if is_limit and is_through and is_whole:
-            cap_shares -= filled_shares
-            blotter.fill(
-                order,
-                price_e4=order.limit_e4,
-                quantity_shares=filled_shares,
-                source=PriceSource.BAR,
-                liquidity=Liquidity.MAKER,
-            )
+@called
+def place_all(tables: Tables) -> None:
+    """Let the orders that are left be new no more."""
+    for side in (BUY, SELL):
+        slot = tables.listings[tables.quote[AT], FIRST_ORDER + side]
+        while slot != NOBODY:
+            tables.orders[slot, IS_PLACED] = 1
+            slot = tables.orders[slot, NEXT]
+
+
+@inlined
+def _is_whole(tables: Tables, slot: int, shares: int) -> bool:
+    """Tell whether a part of an order is all of it, or need not be."""
+    is_rest = shares == tables.orders[slot, LEAVES]
+    return bool(is_rest or not tables.orders[slot, IS_FILL_OR_KILL])

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from tidegate_common.domain.enums import Exchange, Liquidity, OrderReason, PriceSource
+import numpy as np
+
+from tidegate_common.domain.enums import Liquidity, OrderReason, PriceSource, Side
 from tidegate_common.domain.ids import EXCHANGE_STEP, OrderId, fill_id
 from tidegate_common.domain.units import notional_fen
 from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.frames.frame import BeatStamp
-from tidegate_common.market.fees import Fees, FeeSchedule
+from tidegate_common.market.fees import FeeSchedule
 from tidegate_execution.engine.orders import OrderEvent, WorkingOrder
 
 
@@ -25,6 +28,19 @@ class ExecutionReport:
     fills: tuple[Fill, ...] = ()
 
 
+class _Match(NamedTuple):
+    """A fill whose fees are not reckoned yet, and what its order had before it."""
+
+    order: WorkingOrder
+    fill_index: int
+    amount_before_fen: int
+    shares_before: int
+    price_e4: int
+    quantity_shares: int
+    amount_fen: int
+    source: tuple[PriceSource, Liquidity]
+
+
 class Blotter:
     """Moves orders from state to state, and keeps what has to be told.
 
@@ -35,7 +51,7 @@ class Blotter:
         self._stamp = stamp
         self._fees = fees
         self._changed: dict[OrderId, WorkingOrder] = {}
-        self._fills: list[Fill] = []
+        self._fills: list[_Match] = []
 
     def accept(self, order: WorkingOrder) -> None:
         """Let an order work."""
@@ -64,75 +80,94 @@ class Blotter:
         *,
         price_e4: int,
         quantity_shares: int,
-        source: PriceSource,
-        liquidity: Liquidity,
+        source: tuple[PriceSource, Liquidity],
     ) -> None:
-        """Fill a part of an order, or its rest; a quantity of 0 is no fill.
+        """Fill a part of an order, or its rest.
 
         Fees are those of the order after the fill less those before it, item by item, so that
         they always add up to the fees of the order and the minimum is charged once.
         """
-        if quantity_shares == 0:
-            return
         is_rest = quantity_shares == order.leaves_shares
         event = OrderEvent.FILL_REST if is_rest else OrderEvent.FILL_PART
         self._change(order, event, OrderReason.NONE)
-        submit, paid = order.submit, self._fees_of(order)
-        fill_index, amount_fen = order.fill_count, notional_fen(price_e4, quantity_shares)
+        amount_fen = notional_fen(price_e4, quantity_shares)
+        self._fills.append(
+            _Match(
+                order,
+                order.fill_count,
+                order.amount_fen,
+                order.filled_shares,
+                price_e4,
+                quantity_shares,
+                amount_fen,
+                source,
+            ),
+        )
         order.amount_fen += amount_fen
         order.filled_shares += quantity_shares
         order.fill_count += 1
-        due = self._fees_of(order) - paid
-        self._fills.append(
-            Fill(
-                fill_id=fill_id(submit.order_id, fill_index),
-                order_id=submit.order_id,
-                decision_id=submit.decision_id,
-                beat=self._stamp.beat,
-                account_id=submit.account_id,
-                order_beat=submit.beat,
-                sequence=submit.sequence,
-                instrument=submit.instrument,
-                side=submit.side,
-                price_e4=price_e4,
-                quantity_shares=quantity_shares,
-                amount_fen=amount_fen,
-                commission_fen=due.commission_fen,
-                stamp_duty_fen=due.stamp_duty_fen,
-                transfer_fee_fen=due.transfer_fee_fen,
-                handling_fee_fen=due.handling_fee_fen,
-                regulatory_fee_fen=due.regulatory_fee_fen,
-                source=source,
-                liquidity=liquidity,
-                ts_event_ns=self._stamp.ts_event_ns,
-            ),
-        )
-
-    def ended(self) -> Iterator[WorkingOrder]:
-        """Yield the orders that reached a final state in this beat."""
-        return (order for order in self._changed.values() if order.status.is_terminal)
 
     def report(self) -> ExecutionReport:
         """Return what has to be told of the beat."""
-        changed = sorted(self._changed.values(), key=lambda order: order.rank)
-        updates = (self._update(order) for order in changed)
-        fills = sorted(
-            self._fills,
-            key=lambda fill: (fill.account_id, fill.order_beat, fill.sequence),
-        )
-        return ExecutionReport(tuple(updates), tuple(fills))
+        changed = sorted(self._changed.values(), key=_rank)
+        fills = sorted(self._told_fills(), key=_fill_rank) if self._fills else ()
+        return ExecutionReport(tuple(map(self._update, changed)), tuple(fills))
 
-    def _fees_of(self, order: WorkingOrder) -> Fees:
-        """Return the fees of an order's fills so far."""
-        submit = order.submit
-        return self._fees.order_fees(
-            side=submit.side,
-            amount_fen=order.amount_fen,
-            quantity_shares=order.filled_shares,
-            exchange=Exchange(submit.instrument // EXCHANGE_STEP),
-            board=order.board,
+    def _told_fills(self) -> Iterator[Fill]:
+        stamp = self._stamp
+        beat, ts_event_ns = stamp.beat, stamp.ts_event_ns
+        for match, fees in zip(self._fills, self._added_fees(), strict=True):
+            submit = match.order.submit
+            commission_fen, stamp_duty_fen, transfer_fen, handling_fen, regulatory_fen = fees
+            # Positional: a fill has twenty fields, and names are a third of its cost.
+            yield Fill(
+                fill_id(submit.order_id, match.fill_index),
+                submit.order_id,
+                submit.decision_id,
+                beat,
+                submit.account_id,
+                submit.beat,
+                submit.sequence,
+                submit.instrument,
+                submit.side,
+                match.price_e4,
+                match.quantity_shares,
+                match.amount_fen,
+                commission_fen,
+                stamp_duty_fen,
+                transfer_fen,
+                *match.source,
+                ts_event_ns,
+                handling_fen,
+                regulatory_fen,
+            )
+
+    def _added_fees(self) -> list[list[int]]:
+        """Return what each fill adds to its order's fees, item by item."""
+        fills = self._fills
+        before = np.array([(match.amount_before_fen, match.shares_before) for match in fills])
+        added = np.array([(match.amount_fen, match.quantity_shares) for match in fills])
+        sums = np.concatenate([before, before + added])
+        boards = np.array([match.order.board for match in fills], np.uint8)
+        instruments = np.array([match.order.submit.instrument for match in fills])
+        fees = self._fees.orders_fees(
+            is_buy=np.tile([match.order.submit.side is Side.BUY for match in fills], 2),
+            amounts_fen=sums[:, 0],
+            quantities_shares=sums[:, 1],
+            exchanges=np.tile((instruments // EXCHANGE_STEP).astype(np.uint8), 2),
+            boards=np.tile(boards, 2),
             trade_date=self._stamp.trade_date,
         )
+        items = (
+            fees.commission_fen,
+            fees.stamp_duty_fen,
+            fees.transfer_fee_fen,
+            fees.handling_fee_fen,
+            fees.regulatory_fee_fen,
+        )
+        columns = np.stack(items, axis=1)
+        rows: list[list[int]] = (columns[len(fills) :] - columns[: len(fills)]).tolist()
+        return rows
 
     def _change(self, order: WorkingOrder, event: OrderEvent, reason: OrderReason) -> None:
         order.apply(event)
@@ -142,15 +177,25 @@ class Blotter:
     def _update(self, order: WorkingOrder) -> OrderUpdate:
         submit = order.submit
         return OrderUpdate(
-            order_id=submit.order_id,
-            beat=self._stamp.beat,
-            account_id=submit.account_id,
-            sequence=submit.sequence,
-            instrument=submit.instrument,
-            side=submit.side,
-            status=order.status,
-            reason=order.reason,
-            cumulative_shares=order.filled_shares,
-            leaves_shares=0 if order.status.is_terminal else order.leaves_shares,
-            ts_event_ns=self._stamp.ts_event_ns,
+            submit.order_id,
+            self._stamp.beat,
+            submit.account_id,
+            submit.sequence,
+            submit.instrument,
+            submit.side,
+            order.status,
+            order.reason,
+            order.filled_shares,
+            0 if order.status.is_terminal else order.leaves_shares,
+            self._stamp.ts_event_ns,
         )
+
+
+def _rank(order: WorkingOrder) -> tuple[str, int, int]:
+    """Return account, beat and sequence: the order in which orders are told."""
+    submit = order.submit
+    return (submit.account_id, submit.beat, submit.sequence)
+
+
+def _fill_rank(fill: Fill) -> tuple[str, int, int]:
+    return (fill.account_id, fill.order_beat, fill.sequence)

@@ -1,6 +1,6 @@
 """Matching against a five-level book, one by one, as in continuous trading.
 
-On each side, in priority order (see `orders.py`):
+On each side, in priority order (see `chains.py`):
 
 1. An order that stands in the queue is filled by the volume that traded at its price or through
    it (see `queue.py`). What our orders with priority got of it is gone for the next ones; all of
@@ -16,167 +16,129 @@ and what the quote shows is no book for orders that came later. Our orders never
 another.
 """
 
-from dataclasses import dataclass
-
-from tidegate_common.domain.enums import (
-    Liquidity,
-    OrderReason,
-    OrderType,
-    PriceSource,
-    QueueCancels,
+from tidegate_common.compiling import called, inlined
+from tidegate_execution.engine.chains import accepts, add_fill, cancel, is_working
+from tidegate_execution.engine.display import best_e4, has_free, shares_at, take
+from tidegate_execution.engine.layout import (
+    AT,
+    BUY,
+    CAP,
+    CONTINUOUS,
+    FILL_PRICE,
+    FILLS,
+    FIRST_ORDER,
+    FIXED_PRICE_QUEUE,
+    HAS_REPRICED,
+    IMMEDIATE_REST,
+    IS_FILL_OR_KILL,
+    IS_IMMEDIATE,
+    IS_PLACED,
+    KILLED,
+    KIND,
+    KIND_COUNTERPARTY_BEST,
+    KIND_LIMIT,
+    KIND_OWN_BEST,
+    KIND_TO_LIMIT,
+    LEAVES,
+    LEVEL_MADE,
+    LEVEL_TAKEN,
+    LIMIT,
+    NEXT,
+    NO_PRICE,
+    NOBODY,
+    PHASE_NOW,
+    QUEUE_VOLUME,
+    QUEUED,
+    SELL,
+    SIDE,
+    TAPE,
+    Tables,
 )
-from tidegate_execution.engine.blotter import Blotter
-from tidegate_execution.engine.orders import InstrumentOrders, WorkingOrder
-from tidegate_execution.engine.queue import Tape, enter_queue, reached_shares, see_display
-from tidegate_execution.engine.snapshots import BookMemory, Ladder, Snapshot, TakenLevels
+from tidegate_execution.engine.queue import enter_queue, reached_shares, see_display
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
-    """What the orders of one side meet.
-
-    traded_shares : between the quotes, whoever got them.
-    """
-
-    own: Ladder
-    opposite: Ladder
-    taken: TakenLevels
-    tape: Tape
-    traded_shares: int
-
-
-def match_book(
-    orders: InstrumentOrders,
-    snapshot: Snapshot,
-    memory: BookMemory,
-    *,
-    cap_shares: int,
-    queue_cancels: QueueCancels,
-    blotter: Blotter,
-) -> None:
-    """Let the orders of an instrument meet its quote.
-
-    Parameters
-    ----------
-    cap_shares : that all of them may have of the traded volume.
-    """
-    traded_shares = snapshot.queue_shares
-    for side, own, opposite, taken in (
-        (orders.buys, snapshot.bids, snapshot.asks, memory.taken_asks),
-        (orders.sells, snapshot.asks, snapshot.bids, memory.taken_bids),
-    ):
-        tape = Tape(snapshot.last_e4, traded_shares)
-        market = Market(own, opposite, taken, tape, traded_shares)
-        for order in side:
-            if order.is_placed:
-                cap_shares -= _fill_from_queue(order, tape, cap_shares, blotter)
-            if snapshot.is_continuous:
-                _meet_display(order, market, queue_cancels, blotter)
-    orders.sort()
+@called
+def match_book(tables: Tables) -> None:
+    """Let the orders of an instrument meet its quote; CAP is what they may have of the volume."""
+    orders, quote = tables.orders, tables.quote
+    for side in (BUY, SELL):
+        quote[TAPE] = quote[QUEUE_VOLUME]
+        slot = tables.listings[quote[AT], FIRST_ORDER + side]
+        while slot != NOBODY:
+            if orders[slot, IS_PLACED]:
+                _fill_from_queue(tables, slot)
+            if quote[PHASE_NOW] == CONTINUOUS:
+                _meet_display(tables, slot)
+            slot = orders[slot, NEXT]
 
 
-def cancel_immediate(orders: InstrumentOrders, blotter: Blotter) -> None:
+@called
+def cancel_immediate(tables: Tables) -> None:
     """Cancel what is left of orders that do not wait, or found no book to take a price from."""
-    for order in orders.ordinary():
-        is_unpriced = order.submit.order_type.is_market and not order.is_placed
-        if (order.is_immediate or is_unpriced) and not order.status.is_terminal:
-            is_killed = order.is_fill_or_kill
-            reason = OrderReason.FOK_NOT_FILLED if is_killed else OrderReason.IOC_REMAINDER
-            blotter.cancel(order, reason)
+    orders = tables.orders
+    for queue in range(FIRST_ORDER, FIRST_ORDER + FIXED_PRICE_QUEUE):
+        slot = tables.listings[tables.quote[AT], queue]
+        while slot != NOBODY:
+            is_unpriced = orders[slot, KIND] != KIND_LIMIT and not orders[slot, IS_PLACED]
+            if (orders[slot, IS_IMMEDIATE] or is_unpriced) and is_working(orders, slot):
+                reason = KILLED if orders[slot, IS_FILL_OR_KILL] else IMMEDIATE_REST
+                cancel(tables, slot, reason)
+            slot = orders[slot, NEXT]
 
 
-def _fill_from_queue(order: WorkingOrder, tape: Tape, cap_shares: int, blotter: Blotter) -> int:
-    """Fill an order by the traded volume and return how much it got."""
-    filled_shares = min(reached_shares(order, tape), order.leaves_shares, cap_shares)
-    tape.free_shares -= filled_shares
-    blotter.fill(
-        order,
-        price_e4=order.limit_e4,
-        quantity_shares=filled_shares,
-        source=PriceSource.QUEUE,
-        liquidity=Liquidity.MAKER,
-    )
-    return filled_shares
+@inlined
+def _fill_from_queue(tables: Tables, slot: int) -> None:
+    """Fill an order by the traded volume."""
+    orders, quote = tables.orders, tables.quote
+    shares = min(reached_shares(tables, slot), orders[slot, LEAVES], quote[CAP])
+    quote[TAPE] -= shares
+    quote[CAP] -= shares
+    add_fill(tables, slot, orders[slot, LIMIT], shares, QUEUED)
 
 
-def _meet_display(
-    order: WorkingOrder,
-    market: Market,
-    rule: QueueCancels,
-    blotter: Blotter,
-) -> None:
-    if order.is_placed:
-        is_at_last = market.tape.last_e4 == order.limit_e4
-        traded_shares = market.traded_shares if is_at_last else 0
-        see_display(order, market.own, traded_shares=traded_shares, rule=rule)
-        _fill_crossed(order, market, blotter)
-    elif _take_price(order, market):
-        _enter(order, market, blotter)
+@inlined
+def _meet_display(tables: Tables, slot: int) -> None:
+    orders = tables.orders
+    if orders[slot, IS_PLACED]:
+        see_display(tables, slot)
+        take(tables, slot, orders[slot, LEAVES], LEVEL_MADE)
+    elif _take_price(tables, slot):
+        _enter(tables, slot)
     else:
-        blotter.cancel(order, OrderReason.NO_BEST_PRICE)
+        cancel(tables, slot, NO_PRICE)
 
 
-def _fill_crossed(order: WorkingOrder, market: Market, blotter: Blotter) -> None:
-    trades = market.taken.take(
-        market.opposite,
-        limit_e4=order.limit_e4,
-        wanted_shares=order.leaves_shares,
-    )
-    blotter.fill(
-        order,
-        price_e4=order.limit_e4,
-        quantity_shares=sum(shares for _, shares in trades),
-        source=PriceSource.LEVEL,
-        liquidity=Liquidity.MAKER,
-    )
-
-
-def _take_price(order: WorkingOrder, market: Market) -> bool:
+@inlined
+def _take_price(tables: Tables, slot: int) -> bool:
     """Give an order the best price that it asks for; tell whether it has a price now."""
-    match order.submit.order_type:
-        case OrderType.COUNTERPARTY_BEST:
-            return _set_price(order, market.opposite.best_e4)
-        case OrderType.OWN_BEST:
-            return _set_price(order, market.own.best_e4)
-        case _:
-            return True
-
-
-def _set_price(order: WorkingOrder, price_e4: int | None) -> bool:
-    """Give an order a price of the book; one beyond the day's limit is a fault of the feed."""
-    if price_e4 is None or not order.accepts(price_e4):
-        return False
-    order.limit_e4 = price_e4
+    side = tables.orders[slot, SIDE]
+    if tables.orders[slot, KIND] == KIND_COUNTERPARTY_BEST:
+        return _set_price(tables, slot, best_e4(tables.book, 1 - side))
+    if tables.orders[slot, KIND] == KIND_OWN_BEST:
+        return _set_price(tables, slot, best_e4(tables.book, side))
     return True
 
 
-def _enter(order: WorkingOrder, market: Market, blotter: Blotter) -> None:
+@called
+def _set_price(tables: Tables, slot: int, price_e4: int) -> bool:
+    """Give an order a price of the book; one beyond the day's limit is a fault of the feed."""
+    if price_e4 == 0 or not accepts(tables.orders, slot, price_e4):
+        return False
+    tables.orders[slot, LIMIT] = price_e4
+    tables.tally[HAS_REPRICED] = 1
+    return True
+
+
+@inlined
+def _enter(tables: Tables, slot: int) -> None:
     """Let an order that is new sweep, and put what is left of it into the queue."""
-    if order.is_fill_or_kill:
-        free_shares = market.taken.free_shares(market.opposite, order.limit_e4)
-        if free_shares < order.leaves_shares:
-            return
-    last_e4 = _sweep(order, market, blotter)
-    is_to_limit = order.submit.order_type is OrderType.MARKET_TO_LIMIT
-    price_e4 = market.own.best_e4 if last_e4 is None else last_e4
-    if is_to_limit and order.leaves_shares and not _set_price(order, price_e4):
-        blotter.cancel(order, OrderReason.NO_BEST_PRICE)
-    enter_queue(order, market.own)
-
-
-def _sweep(order: WorkingOrder, market: Market, blotter: Blotter) -> int | None:
-    """Fill an order level by level and return the last price that it paid."""
-    trades = market.taken.take(
-        market.opposite,
-        limit_e4=order.limit_e4,
-        wanted_shares=order.leaves_shares,
-    )
-    for price_e4, shares in trades:
-        blotter.fill(
-            order,
-            price_e4=price_e4,
-            quantity_shares=shares,
-            source=PriceSource.LEVEL,
-            liquidity=Liquidity.TAKER,
-        )
-    return trades[-1][0] if trades else None
+    orders, side = tables.orders, tables.orders[slot, SIDE]
+    if orders[slot, IS_FILL_OR_KILL] and not has_free(tables, slot):
+        return
+    price_e4 = best_e4(tables.book, side)
+    if take(tables, slot, orders[slot, LEAVES], LEVEL_TAKEN):
+        price_e4 = tables.fills[tables.tally[FILLS] - 1, FILL_PRICE]
+    is_to_limit = orders[slot, KIND] == KIND_TO_LIMIT and orders[slot, LEAVES] > 0
+    if is_to_limit and not _set_price(tables, slot, price_e4):
+        cancel(tables, slot, NO_PRICE)
+    enter_queue(orders, slot, shares_at(tables.book, side, orders[slot, LIMIT]))

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tidegate_common.domain.enums import BeatKind, OrderReason
-from tidegate_common.domain.units import BPS
 from tidegate_common.engine import EngineState
 from tidegate_common.events.orders import CancelOrder, SubmitOrder
 from tidegate_common.events.run import RunSpec
@@ -26,20 +26,19 @@ from tidegate_common.frames.frame import BeatStamp, Frame
 from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
 from tidegate_common.market.fees import FeeSchedule
 from tidegate_execution.engine.admission import admit, rests_on_arrival, takes_cancel
-from tidegate_execution.engine.auction import join_call, match_auction, match_fixed_price
-from tidegate_execution.engine.bars import Opening, match_inside, match_open
 from tidegate_execution.engine.blotter import Blotter, ExecutionReport
-from tidegate_execution.engine.book import cancel_immediate, match_book
+from tidegate_execution.engine.kernels import match_bars, match_day_open, match_quotes, warm_up
+from tidegate_execution.engine.layout import AT_OPEN, LIMIT, SOURCES
 from tidegate_execution.engine.memory import EngineMemory, dump_memory, load_memory
 from tidegate_execution.engine.orders import WorkingOrder
-from tidegate_execution.engine.quotes import read_snapshots
-from tidegate_execution.engine.reference import DayReference, find_row
+from tidegate_execution.engine.quotes import told_phases
+from tidegate_execution.engine.reference import DayReference
 from tidegate_execution.engine.slippage import Slippage
-from tidegate_execution.engine.snapshots import BookMemory, Snapshot, find_rows
 
 __all__ = ["ExecutionEngine", "ExecutionReport"]
 
 Command = TypeVar("Command", SubmitOrder, CancelOrder)
+Number = TypeVar("Number", np.int64, np.uint8)
 
 
 class ExecutionEngine:
@@ -53,7 +52,10 @@ class ExecutionEngine:
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec.execution
         self._fees = FeeSchedule(spec.commission.contract())
+        self._slippage = Slippage.of(spec.execution)
         self._memory = EngineMemory()
+        # Not in the beat that has the first order.
+        warm_up()
 
     def on_beat(
         self,
@@ -73,11 +75,12 @@ class ExecutionEngine:
             self._begin_day(DayReference.from_rows(rows), blotter)
         self._take_commands(submits, cancels, frame.stamp, blotter)
         if isinstance(rows, ReferenceRows):
-            self._match_open(rows, blotter)
+            self._match_open(rows)
         elif isinstance(rows, QuoteRows):
-            self._match_quotes(frame, rows, blotter)
+            self._match_quotes(frame, rows)
         else:
-            self._match_bars(frame.stamp.kind, rows, blotter)
+            self._match_bars(frame.stamp.kind, rows)
+        self._tell_matches(blotter)
         return self._end_beat(frame.stamp, blotter)
 
     def on_missing_beat(
@@ -137,155 +140,103 @@ class ExecutionEngine:
             self._cancel(cancel, blotter)
 
     def _submit(self, submit: SubmitOrder, stamp: BeatStamp, blotter: Blotter) -> None:
-        listing = self._memory.listing(submit.instrument, stamp.trade_date)
-        if listing is None:
-            blotter.reject(WorkingOrder(submit, submit.price_e4), OrderReason.UNKNOWN_INSTRUMENT)
+        row = self._memory.rows.get(submit.instrument)
+        if row is None:
+            blotter.reject(WorkingOrder(submit), OrderReason.UNKNOWN_INSTRUMENT)
             return
-        order = admit(submit, listing)
-        if isinstance(order, WorkingOrder):
-            order.is_placed = rests_on_arrival(order, listing)
-            self._memory.orders.add(order)
-            blotter.accept(order)
-        else:
-            blotter.reject(WorkingOrder(submit, submit.price_e4), order)
+        listing = self._memory.listing(row, stamp.trade_date)
+        limit_e4 = admit(submit, listing)
+        order = WorkingOrder(submit, listing.board)
+        if isinstance(limit_e4, OrderReason):
+            blotter.reject(order, limit_e4)
+            return
+        is_placed = rests_on_arrival(submit, listing)
+        self._memory.orders.add(order, limit_e4, listing=row, is_placed=is_placed)
+        blotter.accept(order)
 
     def _cancel(self, cancel: CancelOrder, blotter: Blotter) -> None:
         orders = self._memory.orders
         order = orders.find(cancel.order_id)
         if order is None:
             return
-        if takes_cancel(order, self._memory.phase_of(order.submit.instrument)):
+        if takes_cancel(order.submit, self._memory.phase_of(order.submit.instrument)):
             orders.remove(order)
             blotter.cancel(order, OrderReason.REQUESTED)
         else:
             blotter.refuse_cancel(order)
 
-    def _match_open(self, rows: ReferenceRows, blotter: Blotter) -> None:
+    def _match_open(self, rows: ReferenceRows) -> None:
         memory = self._memory
-        for instrument, row in find_rows(rows.instrument, memory.orders.instruments()):
-            open_e4 = int(rows.open_e4[row])
-            if open_e4 == 0:
-                continue
-            orders = memory.orders.at(instrument)
-            # The day's reference data are the rows of this very frame.
-            volume_shares = memory.volumes.of(instrument)
-            opening = self._opening(instrument, row, open_e4=open_e4, volume_shares=volume_shares)
-            memory.open_shares[instrument] = match_open(orders.ordinary(), opening, blotter)
-            cancel_immediate(orders, blotter)
+        if rows.open_e4.any():
+            volume_shares = memory.volumes.of(rows.instrument)
+            match_day_open(memory.orders.tables(self._spec), _plain(rows.open_e4), volume_shares)
 
-    def _match_quotes(self, frame: Frame, rows: QuoteRows, blotter: Blotter) -> None:
+    def _match_quotes(self, frame: Frame, rows: QuoteRows) -> None:
         memory = self._memory
         memory.has_intraday = True
-        active = np.array(sorted({*memory.orders.instruments(), *memory.books}), np.int64)
-        for instrument, snapshot in read_snapshots(rows, active, memory.reference, memory.quotes):
-            self._match_snapshot(instrument, snapshot, blotter)
-        memory.quotes = memory.quotes.advanced(rows, frame.stamp, memory.reference)
-
-    def _match_snapshot(self, instrument: int, snapshot: Snapshot, blotter: Blotter) -> None:
-        orders = self._memory.orders.at(instrument)
-        book = self._memory.books.setdefault(instrument, BookMemory())
-        book.refresh(snapshot)
-        traded_shares = snapshot.traded_shares
-        if snapshot.is_auction_end:
-            cap_shares = self._cap_shares(traded_shares)
-            match_auction(orders, snapshot, book, cap_shares=cap_shares, blotter=blotter)
-        elif snapshot.is_call:
-            join_call(orders)
-        if snapshot.is_after_hours:
-            cap_shares = self._cap_shares(traded_shares)
-            match_fixed_price(orders, snapshot.last_e4, cap_shares=cap_shares, blotter=blotter)
-        match_book(
-            orders,
-            snapshot,
-            book,
-            cap_shares=self._cap_shares(snapshot.queue_shares),
-            queue_cancels=self._spec.queue_cancels,
-            blotter=blotter,
+        match_quotes(
+            memory.orders.tables(self._spec),
+            _plain(rows.instrument),
+            _plain(told_phases(rows, frame.stamp, memory.reference)),
+            _plain(rows.last_e4),
+            _plain(rows.volume_shares),
+            _plain(rows.bid_price_e4),
+            _plain(rows.bid_shares),
+            _plain(rows.ask_price_e4),
+            _plain(rows.ask_shares),
         )
-        cancel_immediate(orders, blotter)
 
-    def _match_bars(self, kind: BeatKind, rows: BarRows, blotter: Blotter) -> None:
+    def _match_bars(self, kind: BeatKind, rows: BarRows) -> None:
         memory = self._memory
         memory.has_intraday |= kind is BeatKind.BAR
         # The bar of a day that was matched tick by tick or bar by bar tells nothing new.
-        is_new = kind is BeatKind.BAR or not memory.has_intraday
-        for instrument, row in find_rows(rows.instrument, memory.orders.instruments()):
-            if not is_new:
-                break
-            if kind is BeatKind.BAR:
-                memory.open_shares[instrument] = self._match_bar_open(rows, row, blotter)
-            orders = memory.orders.at(instrument)
-            cap_shares = self._cap_shares(int(rows.volume_shares[row]))
-            match_inside(
-                orders,
-                high_e4=int(rows.high_e4[row]),
-                low_e4=int(rows.low_e4[row]),
-                cap_shares=max(0, cap_shares - memory.open_shares.get(instrument, 0)),
-                blotter=blotter,
+        if kind is BeatKind.BAR or not memory.has_intraday:
+            match_bars(
+                memory.orders.tables(self._spec),
+                _plain(rows.instrument),
+                _plain(rows.open_e4 if kind is BeatKind.BAR else rows.open_e4[:0]),
+                _plain(rows.high_e4),
+                _plain(rows.low_e4),
+                _plain(rows.volume_shares),
             )
-            cancel_immediate(orders, blotter)
-            for order in orders.ordinary():
-                order.is_placed = True
         if kind is BeatKind.CLOSE:
             memory.volumes = memory.volumes.updated(rows.instrument, rows.volume_shares)
 
-    def _match_bar_open(self, rows: BarRows, row: int, blotter: Blotter) -> int:
-        """Fill orders that are new at the open of a bar, and return how many shares they got."""
-        instrument, open_e4 = int(rows.instrument[row]), int(rows.open_e4[row])
-        at = find_row(self._memory.reference.instrument, instrument)
-        assert at is not None, "orders in unknown instruments are not admitted"
-        volume_shares = int(rows.volume_shares[row])
-        opening = self._opening(instrument, at, open_e4=open_e4, volume_shares=volume_shares)
-        is_one_price = rows.high_e4[row] == rows.low_e4[row]
-        if is_one_price and open_e4 in {opening.limits.down_e4, opening.limits.up_e4}:
-            return 0
-        orders = self._memory.orders.at(instrument).ordinary()
-        return match_open((order for order in orders if not order.is_placed), opening, blotter)
-
-    def _opening(
-        self,
-        instrument: int,
-        reference_row: int,
-        *,
-        open_e4: int,
-        volume_shares: int,
-    ) -> Opening:
-        limits = self._memory.reference.limits_at(reference_row)
-        assert limits is not None, "orders under unknown limits are not admitted"
-        spec = self._spec
-        return Opening(
-            instrument=instrument,
-            open_e4=open_e4,
-            limits=limits,
-            slippage=Slippage(spec.slippage_bps, spec.slippage_ticks, spec.impact_bps),
-            volume_shares=volume_shares,
-            cap_shares=self._cap_shares(volume_shares),
-        )
-
-    def _cap_shares(self, volume_shares: int) -> int:
-        return volume_shares * self._spec.participation_bps_max // BPS
+    def _tell_matches(self, blotter: Blotter) -> None:
+        """Tell what the kernels found: fills in the order in which they happened, then ends."""
+        orders = self._memory.orders
+        for slot, price_e4, shares, source, volume_shares in orders.drain_fills():
+            order = orders.at(slot)
+            paid_e4 = price_e4
+            if source == AT_OPEN:
+                paid_e4 = self._slippage.worse_e4(
+                    price_e4,
+                    order.submit,
+                    limit_e4=int(orders.orders[slot, LIMIT]),
+                    quantity_shares=shares,
+                    volume_shares=volume_shares,
+                )
+            blotter.fill(
+                order,
+                price_e4=paid_e4,
+                quantity_shares=shares,
+                source=SOURCES[source],
+            )
+        for order, reason in orders.drain_ended():
+            if reason is not OrderReason.NONE:
+                blotter.cancel(order, reason)
 
     def _end_beat(self, stamp: BeatStamp, blotter: Blotter) -> ExecutionReport:
-        memory = self._memory
-        for order in blotter.ended():
-            if memory.orders.find(order.submit.order_id) is order:
-                memory.orders.remove(order)
         if stamp.kind is BeatKind.CLOSE:
             self._end_day(blotter)
-        memory.books = {
-            instrument: book
-            for instrument, book in memory.books.items()
-            if book.has_taken or instrument in memory.orders
-        }
         return blotter.report()
 
     def _end_day(self, blotter: Blotter) -> None:
         memory = self._memory
-        for order in list(memory.orders):
-            memory.orders.remove(order)
+        for order in memory.orders.clear():
             blotter.expire(order)
         for submit in memory.submits:
-            blotter.reject(WorkingOrder(submit, submit.price_e4), OrderReason.DAY_ENDED)
+            blotter.reject(WorkingOrder(submit), OrderReason.DAY_ENDED)
         memory.submits, memory.cancels = [], []
 
 
@@ -293,3 +244,10 @@ def _arrived(commands: list[Command], last_beat: int) -> tuple[list[Command], li
     """Split commands into those decided up to a beat, and those still on their way."""
     arrived = [command for command in commands if command.beat <= last_beat]
     return arrived, [command for command in commands if command.beat > last_beat]
+
+
+def _plain(column: NDArray[Number]) -> NDArray[Number]:
+    """Return a column as the kernels know it: contiguous, and not to be written."""
+    plain = np.ascontiguousarray(column).view()
+    plain.flags.writeable = False
+    return plain

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass, field, fields
 from enum import Enum
+from itertools import count
 from typing import Any, cast
+
+import numpy as np
 
 from tidegate_common.domain.enums import (
     Board,
     Exchange,
+    LimitState,
     OrderReason,
     OrderStatus,
     OrderType,
@@ -15,14 +19,15 @@ from tidegate_common.domain.enums import (
     TimeInForce,
 )
 from tidegate_common.domain.ids import EXCHANGE_STEP
+from tidegate_common.domain.units import Int64Array
 from tidegate_common.engine import EngineState, JsonDict
 from tidegate_common.errors import InvariantError
 from tidegate_common.events.orders import CancelOrder, SubmitOrder
+from tidegate_execution.engine import layout
 from tidegate_execution.engine.admission import Listing
-from tidegate_execution.engine.orders import OrderBook, WorkingOrder
-from tidegate_execution.engine.quotes import UNSEEN, LastQuotes
-from tidegate_execution.engine.reference import DayReference, DayVolumes, find_row
-from tidegate_execution.engine.snapshots import BookMemory, TakenLevels
+from tidegate_execution.engine.orders import WorkingOrder
+from tidegate_execution.engine.reference import DayReference, DayVolumes
+from tidegate_execution.engine.tables import OrderTables
 
 # A JSON object whose members have the types that `dump_memory` wrote.
 _Values = dict[str, Any]
@@ -36,84 +41,90 @@ _ENUMS = {
     "board": Board,
 }
 _SUBMIT_FIELDS = SubmitOrder.__struct_fields__
-_ORDER_FIELDS = tuple(field.name for field in fields(WorkingOrder) if field.name != "submit")
+_RECORD_FIELDS = ("board", "status", "reason", "filled_shares", "amount_fen", "fill_count")
 _REFERENCE_FIELDS = tuple(field.name for field in fields(DayReference))
-_QUOTE_FIELDS = tuple(field.name for field in fields(LastQuotes))
 _VOLUME_FIELDS = tuple(field.name for field in fields(DayVolumes))
+_EXCHANGES = {int(exchange): exchange for exchange in Exchange}
+_BOARDS = {int(board): board for board in Board}
+_PHASES = {int(phase): phase for phase in Phase} | {layout.UNSEEN: None}
+_NO_LIMITS = int(LimitState.UNKNOWN)
+# Columns of the last quotes, as they are written down; the phase is a small number.
+_QUOTE_COLUMNS = {
+    "phase": layout.PHASE,
+    "volume_shares": layout.VOLUME,
+    "bid_e4": layout.BID,
+    "ask_e4": layout.ASK,
+    "last_e4": layout.LAST,
+}
 
 
 @dataclass(slots=True)
 class EngineMemory:
     """State of the engine between two beats.
 
-    quotes : the last of each instrument today, one row as the reference data have them.
+    orders : those that work, and of each instrument the last quote of the day, what our orders got
+        at the last open, and the displayed shares that count as gone.
     submits, cancels : still on their way.
-    open_shares : by instrument, what our orders got at the open of the day or of the last bar.
-    books : by instrument, where orders work or displayed shares count as gone.
     has_intraday : whether the day had a TICK or BAR beat, so that its CLOSE bar is old news.
+    rows : of the instruments with reference data, by instrument.
     """
 
     reference: DayReference = field(default_factory=DayReference.empty)
     volumes: DayVolumes = field(default_factory=DayVolumes.empty)
-    quotes: LastQuotes = field(default_factory=lambda: LastQuotes.unseen(0))
-    orders: OrderBook = field(default_factory=OrderBook)
+    orders: OrderTables = field(default_factory=OrderTables)
     submits: list[SubmitOrder] = field(default_factory=list)
     cancels: list[CancelOrder] = field(default_factory=list)
-    books: dict[int, BookMemory] = field(default_factory=dict)
-    open_shares: dict[int, int] = field(default_factory=dict)
     has_intraday: bool = False
+    rows: dict[int, int] = field(default_factory=dict)
 
     def begin_day(self, reference: DayReference) -> None:
         """Forget the day before: reference data, quotes, books, fills at the open."""
         self.reference = reference
-        self.quotes = LastQuotes.unseen(len(reference.instrument))
-        self.books = {}
-        self.open_shares = {}
+        self.rows = dict(zip(reference.instrument.tolist(), count(), strict=False))
+        self.orders.begin_day(reference)
         self.has_intraday = False
 
-    def listing(self, instrument: int, trade_date: int) -> Listing | None:
-        """Return what an order in an instrument finds on arrival, None where nobody knows it."""
-        reference, quotes = self.reference, self.quotes
-        row = find_row(reference.instrument, instrument)
-        if row is None:
-            return None
+    def listing(self, row: int, trade_date: int) -> Listing:
+        """Return what an order finds on arrival in the instrument of a row."""
+        values = self.orders.listings[row].tolist()
+        # Positional and by tables: every order that arrives asks.
         return Listing(
-            exchange=Exchange(instrument // EXCHANGE_STEP),
-            board=Board(reference.board[row]),
-            trade_date=trade_date,
-            is_suspended=bool(reference.is_suspended[row]),
-            limits=reference.limits_at(row),
-            phase=_phase(int(quotes.phase[row])),
-            bid_e4=int(quotes.bid_e4[row]),
-            ask_e4=int(quotes.ask_e4[row]),
-            last_e4=int(quotes.last_e4[row]),
-            prev_close_e4=int(reference.prev_close_e4[row]),
+            _EXCHANGES[values[layout.INSTRUMENT] // EXCHANGE_STEP],
+            _BOARDS[values[layout.BOARD]],
+            trade_date,
+            bool(values[layout.IS_SUSPENDED]),
+            values[layout.LIMIT_STATE] != _NO_LIMITS,
+            values[layout.LIMIT_DOWN],
+            values[layout.LIMIT_UP],
+            _PHASES[values[layout.PHASE]],
+            values[layout.BID],
+            values[layout.ASK],
+            values[layout.LAST],
+            values[layout.PREV_CLOSE],
         )
 
     def phase_of(self, instrument: int) -> Phase | None:
         """Return the phase of the last quote of a known instrument, None before the first."""
-        row = find_row(self.reference.instrument, instrument)
-        assert row is not None, "orders in unknown instruments are not admitted"
-        return _phase(int(self.quotes.phase[row]))
-
-
-def _phase(number: int) -> Phase | None:
-    return None if number == UNSEEN else Phase(number)
+        return _PHASES[int(self.orders.listings[self.rows[instrument], layout.PHASE])]
 
 
 def dump_memory(memory: EngineMemory) -> EngineState:
     """Return a memory as values and arrays; equal memories give equal states."""
+    orders = memory.orders
     values: JsonDict = {
         "has_intraday": memory.has_intraday,
-        "open_shares": [list(pair) for pair in sorted(memory.open_shares.items())],
-        "books": [_dump_book(number, memory.books[number]) for number in sorted(memory.books)],
-        "orders": [_dump_order(order) for order in memory.orders],
+        "open_shares": _dump_open_shares(orders.listings),
+        "books": _dump_books(orders),
+        "orders": [_dump_order(order, orders.orders[order.slot].tolist()) for order in orders],
         "submits": [_dump_command(submit) for submit in memory.submits],
         "cancels": [_dump_command(cancel) for cancel in memory.cancels],
     }
     arrays = {f"reference_{name}": getattr(memory.reference, name) for name in _REFERENCE_FIELDS}
     arrays |= {f"volumes_{name}": getattr(memory.volumes, name) for name in _VOLUME_FIELDS}
-    arrays |= {f"quotes_{name}": getattr(memory.quotes, name) for name in _QUOTE_FIELDS}
+    arrays |= {
+        f"quotes_{name}": orders.listings[:, column].astype(_quote_type(name))
+        for name, column in _QUOTE_COLUMNS.items()
+    }
     return EngineState(values, arrays)
 
 
@@ -128,27 +139,52 @@ def load_memory(state: EngineState) -> EngineMemory:
     values, arrays = cast("_Values", state.values), cast("_Values", state.arrays)
     try:
         memory = EngineMemory(
-            reference=DayReference(*(arrays[f"reference_{name}"] for name in _REFERENCE_FIELDS)),
             volumes=DayVolumes(*(arrays[f"volumes_{name}"] for name in _VOLUME_FIELDS)),
-            quotes=LastQuotes(*(arrays[f"quotes_{name}"] for name in _QUOTE_FIELDS)),
             submits=[_load_submit(submit) for submit in values["submits"]],
             cancels=[CancelOrder(**cancel) for cancel in values["cancels"]],
-            books={book["instrument"]: _load_book(book) for book in values["books"]},
-            open_shares=dict(values["open_shares"]),
-            has_intraday=values["has_intraday"],
         )
+        memory.begin_day(
+            DayReference(*(arrays[f"reference_{name}"] for name in _REFERENCE_FIELDS)),
+        )
+        memory.has_intraday = values["has_intraday"]
+        listings = memory.orders.listings
+        for name, column in _QUOTE_COLUMNS.items():
+            listings[:, column] = arrays[f"quotes_{name}"]
+        for instrument, shares in values["open_shares"]:
+            listings[memory.rows[instrument], layout.OPEN_SHARES] = shares
+        for book in values["books"]:
+            _load_book(memory.orders, memory.rows[book["instrument"]], book)
         for order in values["orders"]:
-            memory.orders.add(_load_order(order))
-    except (KeyError, TypeError, ValueError) as error:
+            _load_order(memory, order)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         message = f"expected a memory of the execution engine, found: {error!r}"
         raise InvariantError(message) from error
     return memory
 
 
-def _dump_order(order: WorkingOrder) -> JsonDict:
-    return _dump_command(order.submit) | {
-        name: _plain(getattr(order, name)) for name in _ORDER_FIELDS
+def _quote_type(name: str) -> type[np.unsignedinteger[Any] | np.signedinteger[Any]]:
+    return np.uint8 if name == "phase" else np.int64
+
+
+def _dump_open_shares(listings: Int64Array) -> list[list[int]]:
+    columns = listings[:, [layout.INSTRUMENT, layout.OPEN_SHARES]]
+    rows: list[list[int]] = columns[columns[:, 1] > 0].tolist()
+    return rows
+
+
+def _dump_order(order: WorkingOrder, row: list[int]) -> JsonDict:
+    record = {name: _plain(getattr(order, name)) for name in _RECORD_FIELDS}
+    place: JsonDict = {
+        "limit_e4": row[layout.LIMIT],
+        "is_placed": bool(row[layout.IS_PLACED]),
+        "ahead_shares": _told(row[layout.AHEAD]),
+        "shown_shares": _told(row[layout.SHOWN]),
     }
+    return _dump_command(order.submit) | record | place
+
+
+def _told(shares: int) -> int | None:
+    return None if shares == layout.UNTOLD else shares
 
 
 def _dump_command(command: SubmitOrder | CancelOrder) -> JsonDict:
@@ -160,9 +196,21 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  # whatever a field of an order h
     return value.value if isinstance(value, Enum) else value
 
 
-def _load_order(values: _Values) -> WorkingOrder:
-    members = {name: _ENUMS.get(name, _same)(values[name]) for name in _ORDER_FIELDS}
-    return WorkingOrder(_load_submit(values), **members)
+def _load_order(memory: EngineMemory, values: _Values) -> None:
+    members = {name: _ENUMS.get(name, _same)(values[name]) for name in _RECORD_FIELDS}
+    order = WorkingOrder(_load_submit(values), **members)
+    memory.orders.add(
+        order,
+        values["limit_e4"],
+        listing=memory.rows[order.submit.instrument],
+        is_placed=values["is_placed"],
+    )
+    row = memory.orders.orders[order.slot]
+    for column, shares in (
+        (layout.AHEAD, values["ahead_shares"]),
+        (layout.SHOWN, values["shown_shares"]),
+    ):
+        row[column] = layout.UNTOLD if shares is None else shares
 
 
 def _load_submit(values: _Values) -> SubmitOrder:
@@ -175,24 +223,33 @@ def _same(value: Any) -> Any:  # noqa: ANN401  # whatever a field of an order ho
     return value
 
 
-def _dump_book(instrument: int, book: BookMemory) -> JsonDict:
-    return {
-        "instrument": instrument,
-        "taken_bids": _dump_taken(book.taken_bids),
-        "taken_asks": _dump_taken(book.taken_asks),
-    }
+def _dump_books(orders: OrderTables) -> list[JsonDict]:
+    """Return what counts as gone, of instruments where something does."""
+    firsts = orders.listings[:, layout.FIRST_TAKEN : layout.BOARD]
+    at = np.flatnonzero((firsts != layout.NOBODY).any(axis=1))
+    return [
+        {
+            "instrument": int(orders.listings[row, layout.INSTRUMENT]),
+            "taken_bids": _dump_taken(orders.taken, int(firsts[row, layout.BUY])),
+            "taken_asks": _dump_taken(orders.taken, int(firsts[row, layout.SELL])),
+        }
+        for row in at.tolist()
+    ]
 
 
-def _load_book(values: _Values) -> BookMemory:
-    return BookMemory(
-        _load_taken(values["taken_bids"]),
-        _load_taken(values["taken_asks"]),
-    )
+def _dump_taken(taken: Int64Array, row: int) -> list[list[int]]:
+    """Return price, displayed and taken shares of the rows of a chain, by price."""
+    levels = []
+    while row != layout.NOBODY:
+        *level, row = taken[row].tolist()
+        levels.append(level)
+    return sorted(levels)
 
 
-def _dump_taken(taken: TakenLevels) -> list[list[int]]:
-    return [[price_e4, *shares] for price_e4, shares in sorted(taken.by_price.items())]
-
-
-def _load_taken(rows: list[tuple[int, int, int]]) -> TakenLevels:
-    return TakenLevels({price_e4: (displayed, gone) for price_e4, displayed, gone in rows})
+def _load_book(orders: OrderTables, row: int, values: _Values) -> None:
+    for side, levels in (
+        (layout.BUY, values["taken_bids"]),
+        (layout.SELL, values["taken_asks"]),
+    ):
+        for price_e4, displayed_shares, gone_shares in levels:
+            orders.take((price_e4, displayed_shares, gone_shares), listing=row, side=side)

@@ -13,70 +13,80 @@ traded at that price. For an order that rests:
 A queue is one price: what our own orders before it got of a volume, it does not get again.
 """
 
-from dataclasses import dataclass
-
-from tidegate_common.domain.enums import QueueCancels
-from tidegate_execution.engine.orders import WorkingOrder
-from tidegate_execution.engine.snapshots import Ladder
-
-
-@dataclass(slots=True)
-class Tape:
-    """Volume that traded between two quotes, as far as one side of ours may still have it.
-
-    free_shares : not yet given to an order of ours on this side.
-    """
-
-    last_e4: int
-    free_shares: int
-
-
-def enter_queue(order: WorkingOrder, own: Ladder | None) -> None:
-    """Put an order behind all that its price shows; nobody can tell in an auction (None)."""
-    order.is_placed = True
-    order.shown_shares = None if own is None else own.shares_at(order.limit_e4)
-    order.ahead_shares = order.shown_shares
+from tidegate_common.compiling import called, inlined
+from tidegate_common.domain.units import Int64Array
+from tidegate_execution.engine.chains import accepts
+from tidegate_execution.engine.display import shares_at
+from tidegate_execution.engine.layout import (
+    AHEAD,
+    INT64_MAX,
+    IS_PLACED,
+    IS_PROPORTIONAL,
+    LAST_NOW,
+    LIMIT,
+    QUEUE_VOLUME,
+    SHOWN,
+    SIDE,
+    TAPE,
+    UNTOLD,
+    Tables,
+)
 
 
-def reached_shares(order: WorkingOrder, tape: Tape) -> int:
+@called
+def enter_queue(orders: Int64Array, slot: int, shown_shares: int) -> None:
+    """Put an order behind all that its price shows; nobody can tell in an auction (UNTOLD)."""
+    orders[slot, IS_PLACED] = 1
+    orders[slot, SHOWN] = shown_shares
+    orders[slot, AHEAD] = shown_shares
+
+
+@inlined
+def reached_shares(tables: Tables, slot: int) -> int:
     """Let the tape pass an order's queue and return how many shares come to the order."""
-    if tape.free_shares == 0 or tape.last_e4 == 0 or not order.accepts(tape.last_e4):
+    orders = tables.orders
+    last_e4, free_shares = tables.quote[LAST_NOW], tables.quote[TAPE]
+    if free_shares == 0 or last_e4 == 0 or not accepts(orders, slot, last_e4):
         return 0
-    if order.limit_e4 != tape.last_e4:
-        order.ahead_shares = 0
-        return tape.free_shares
-    if order.ahead_shares is None:
+    if orders[slot, LIMIT] != last_e4:
+        orders[slot, AHEAD] = 0
+        return int(free_shares)
+    if orders[slot, AHEAD] == UNTOLD:
         return 0
-    passed_shares = min(order.ahead_shares, tape.free_shares)
-    order.ahead_shares -= passed_shares
-    return tape.free_shares - passed_shares
+    passed_shares = min(orders[slot, AHEAD], free_shares)
+    orders[slot, AHEAD] -= passed_shares
+    return int(free_shares - passed_shares)
 
 
-def see_display(
-    order: WorkingOrder,
-    own: Ladder,
-    *,
-    traded_shares: int,
-    rule: QueueCancels,
-) -> None:
-    """Bring an order's place in line with what its price shows now.
+@inlined
+def see_display(tables: Tables, slot: int) -> None:
+    """Bring an order's place in line with what its price shows now."""
+    orders = tables.orders
+    shown_shares = shares_at(tables.book, orders[slot, SIDE], orders[slot, LIMIT])
+    before_shares, ahead_shares = orders[slot, SHOWN], orders[slot, AHEAD]
+    orders[slot, SHOWN] = shown_shares
+    if shown_shares == UNTOLD:
+        return
+    if ahead_shares == UNTOLD:
+        orders[slot, AHEAD] = shown_shares
+        return
+    if tables.rules[IS_PROPORTIONAL] and before_shares != UNTOLD:
+        # A trade through the price says nothing of who stands at it.
+        is_at_last = orders[slot, LIMIT] == tables.quote[LAST_NOW]
+        left_shares = before_shares - (tables.quote[QUEUE_VOLUME] if is_at_last else 0)
+        ahead_shares = _still_ahead(ahead_shares, left_shares, shown_shares)
+    orders[slot, AHEAD] = min(ahead_shares, shown_shares)
 
-    Parameters
-    ----------
-    traded_shares : at its price since the display before; a trade through it says nothing.
+
+@inlined
+def _still_ahead(ahead_shares: int, left_shares: int, shown_shares: int) -> int:
+    """Return the part of those ahead that stayed, rounded up, if some of those left went away.
+
+    Where the product would not fit, at three billion shares and more, none of those ahead went.
     """
-    shown_shares = own.shares_at(order.limit_e4)
-    before_shares, ahead_shares = order.shown_shares, order.ahead_shares
-    order.shown_shares = shown_shares
-    if shown_shares is None:
-        return
-    if ahead_shares is None:
-        order.ahead_shares = shown_shares
-        return
-    if rule is QueueCancels.PROPORTIONAL and before_shares is not None:
-        left_shares = before_shares - traded_shares
-        if left_shares > shown_shares:
-            # Those still ahead are at most all that is left, so the rest is never negative.
-            ahead_shares = min(ahead_shares, left_shares)
+    # Those still ahead are at most all that is left, so the rest is never negative.
+    if left_shares > shown_shares:
+        ahead_shares = min(ahead_shares, left_shares)
+        if shown_shares == 0 or ahead_shares <= INT64_MAX // shown_shares:
             ahead_shares = -(-ahead_shares * shown_shares // left_shares)
-    order.ahead_shares = min(ahead_shares, shown_shares)
+    return ahead_shares

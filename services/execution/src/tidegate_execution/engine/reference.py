@@ -5,20 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate_common.domain.enums import LimitState
 from tidegate_common.domain.units import BoolArray, Int64Array
 from tidegate_common.frames.rows import ReferenceRows
-
-# Above every price: a day without limits compares like one with very wide ones.
-NO_LIMIT_E4 = 10**12
-
-
-@dataclass(frozen=True, slots=True)
-class DayLimits:
-    """Prices that one instrument may trade at today; 0 to `NO_LIMIT_E4` without a limit."""
-
-    down_e4: int
-    up_e4: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +40,6 @@ class DayReference:
         zeros, small = np.zeros(0, np.int64), np.zeros(0, np.uint8)
         return cls(zeros, small, np.zeros(0, np.bool_), small, zeros, zeros, zeros)
 
-    def limits_at(self, row: int) -> DayLimits | None:
-        """Return the day's prices of the instrument in a row, None where nobody knows them."""
-        state = int(self.limit_state[row])
-        if state == LimitState.LIMITED:
-            return DayLimits(int(self.limit_down_e4[row]), int(self.limit_up_e4[row]))
-        return DayLimits(0, NO_LIMIT_E4) if state == LimitState.UNLIMITED else None
-
-    def rows_of(self, instruments: Int64Array) -> Int64Array:
-        """Return the rows of instruments, -1 for those without one.
-
-        Parameters
-        ----------
-        instruments : (m,) int64, sorted.
-
-        Returns
-        -------
-        (m,) int64.
-        """
-        if not len(self.instrument):
-            return np.full(len(instruments), -1, np.int64)
-        at = np.minimum(np.searchsorted(self.instrument, instruments), len(self.instrument) - 1)
-        return np.where(self.instrument[at] == instruments, at, -1)
-
 
 @dataclass(frozen=True, slots=True)
 class DayVolumes:
@@ -106,19 +71,31 @@ class DayVolumes:
         known, first = np.unique(joined, return_index=True)
         return DayVolumes(known, volumes[first])
 
-    def of(self, instrument: int) -> int:
-        """Return the volume of an instrument, 0 where none is known."""
-        row = find_row(self.instrument, instrument)
-        return 0 if row is None else int(self.volume_shares[row])
+    def of(self, instruments: Int64Array) -> Int64Array:
+        """Return the volumes of instruments, 0 where none is known.
+
+        Parameters
+        ----------
+        instruments : (m,) int64.
+        """
+        at = rows_among(self.instrument, instruments)
+        # The row of nobody is the last one.
+        return np.append(self.volume_shares, 0)[at]
 
 
-def find_row(instruments: Int64Array, instrument: int) -> int | None:
-    """Return the row of an instrument, None if it has none.
+def rows_among(known: Int64Array, instruments: Int64Array) -> Int64Array:
+    """Return the rows of instruments, -1 for those without one.
 
     Parameters
     ----------
-    instruments : (n,) int64, sorted.
+    known : (n,) int64, sorted.
+    instruments : (m,) int64.
+
+    Returns
+    -------
+    (m,) int64.
     """
-    row = int(np.searchsorted(instruments, instrument))
-    is_found = row < len(instruments) and int(instruments[row]) == instrument
-    return row if is_found else None
+    if not len(known):
+        return np.full(len(instruments), -1, np.int64)
+    at = np.minimum(np.searchsorted(known, instruments), len(known) - 1)
+    return np.where(known[at] == instruments, at, -1)

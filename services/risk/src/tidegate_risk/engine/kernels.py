@@ -13,8 +13,8 @@ hottest of the platform. Rules and limits are numbers that come in: nothing here
 
 import numpy as np
 
+from tidegate_common.compiling import compiled, inlined
 from tidegate_common.domain.units import Int64Array
-from tidegate_risk.engine.compiling import compiled, inlined
 from tidegate_risk.engine.layers import (
     is_buy_refused,
     is_closed,

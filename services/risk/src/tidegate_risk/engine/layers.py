@@ -1,7 +1,7 @@
 """The six layers, cheapest first; a sell is asked for the first one alone."""
 
+from tidegate_common.compiling import inlined
 from tidegate_common.domain.units import Int64Array
-from tidegate_risk.engine.compiling import inlined
 from tidegate_risk.engine.layout import (
     ADV,
     ADV_MAX,

@@ -3,8 +3,8 @@
 Cash and targets beyond `AMOUNT_MAX_FEN` count as that much: it only makes orders smaller.
 """
 
+from tidegate_common.compiling import compiled, inlined
 from tidegate_common.domain.units import Int64Array
-from tidegate_risk.engine.compiling import compiled, inlined
 from tidegate_risk.engine.layout import (
     AMOUNT_MAX_FEN,
     ANSWER,

@@ -1,7 +1,7 @@
 """Order validity, cheapest first: whether the exchange could take the order at all."""
 
+from tidegate_common.compiling import inlined
 from tidegate_common.domain.units import Int64Array
-from tidegate_risk.engine.compiling import inlined
 from tidegate_risk.engine.layout import (
     AVAILABLE,
     BAD_LOT,

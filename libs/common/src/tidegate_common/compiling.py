@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import sha256
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import numba
@@ -20,15 +21,21 @@ _texts: dict[str, str] = {}
 def compiled(function: _Function) -> _Function:
     """Compile a function at its first call, and keep the result beside its file.
 
-    numba looks for changes at that file alone. What is kept counts only for the kernels that were
-    decorated before, too: those that it calls.
+    numba looks for changes at that file alone. What is kept counts only for the kernels of its
+    package that were decorated before, too: those that it calls.
     """
     _read(function)
     dispatcher = _njit(cache=True, **_OPTIONS)(function)
     if isinstance(dispatcher, Dispatcher):
         file = cast("Any", dispatcher)._cache._cache_file  # noqa: SLF001  # there is no other way
-        file._source_stamp = (file._source_stamp, _digest())  # noqa: SLF001
+        file._source_stamp = (file._source_stamp, _digest(function))  # noqa: SLF001
     return cast("_Function", dispatcher)
+
+
+def called(function: _Function) -> _Function:
+    """Compile a function once for all kernels that call it, each of which keeps a copy."""
+    _read(function)
+    return cast("_Function", _njit(**_OPTIONS)(function))
 
 
 def inlined(function: _Function) -> _Function:
@@ -41,12 +48,15 @@ def inlined(function: _Function) -> _Function:
 
 
 def _read(function: Callable[..., object]) -> None:
-    """Remember a function's code, and the numbers that it finds in its module."""
+    """Remember a function's code, and the numbers that it finds in its module, or rows of them."""
     code, module = function.__code__, function.__globals__
-    numbers = [(name, module[name]) for name in code.co_names if isinstance(module.get(name), int)]
+    found = [(name, module[name]) for name in code.co_names if name in module]
+    numbers = [pair for pair in found if not (callable(pair[1]) or isinstance(pair[1], ModuleType))]
     text = repr((code.co_code, code.co_consts, code.co_names, numbers))
     _texts[f"{function.__module__}.{function.__qualname__}"] = text
 
 
-def _digest() -> str:
-    return sha256(repr(sorted(_texts.items())).encode()).hexdigest()
+def _digest(function: Callable[..., object]) -> str:
+    package = function.__module__.partition(".")[0]
+    texts = sorted(item for item in _texts.items() if item[0].startswith(f"{package}."))
+    return sha256(repr(texts).encode()).hexdigest()
