@@ -21,6 +21,7 @@ from tidegate_common.domain.enums import (
     CauseKind,
     ControlCommand,
     Layer,
+    LeaseState,
     Liquidity,
     OrderReason,
     OrderStatus,
@@ -35,6 +36,7 @@ from tidegate_common.domain.enums import (
 from tidegate_common.domain.ids import AccountId, DecisionId, FillId, OrderId, RequestId, RunId
 from tidegate_common.engine import EngineState
 from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
+from tidegate_common.events.ingest import Lease
 from tidegate_common.events.message import DeadLetter, Message, Origin
 from tidegate_common.events.orders import (
     CancelOrder,
@@ -245,6 +247,7 @@ Event = (
     | PortfolioBatch
     | RequestEnvelope
     | JournalEntry
+    | Lease
     | DeadLetter
     | RunSummary
     | RecommendationBatch
@@ -272,6 +275,7 @@ EVENTS: dict[str, Event] = {
     "journal_entry": make_journal_entry(
         4, 8, requests_from=3, requests=[make_request(3)], late=[LateInput(FILLS.name, 1, 2, 3)]
     ),
+    "lease": Lease(RUN_ID, 2, "ingest-standby", MARKET_OPEN_NS, LeaseState.HELD, 7),
     "dead_letter": DeadLetter("market.ticks.v1", 0, 9, "signals-0", "expected a frame", "aGk="),
     "run_summary": SUMMARY,
     "recommendation_batch": RecommendationBatch(

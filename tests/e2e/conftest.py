@@ -118,6 +118,16 @@ class Stack:
         """Return the beat that a service is about to take or to say, once it tells."""
         return self._wait_for(lambda file: self._status(file, service).get("next_beat", 0))
 
+    def active_feed(self) -> str:
+        """Return which of two sequencers feeds the run, once one does."""
+        names = ("ingest", "ingest-standby")
+
+        def feeding(file: StackFile) -> int:
+            roles = [self._status(file, name).get("role") for name in names]
+            return roles.index("active") + 1 if "active" in roles else 0
+
+        return names[self._wait_for(feeding) - 1]
+
     def wait_for_restart(self, *services: str) -> None:
         """Return when each of some killed services was started again."""
         self._wait_for(

@@ -8,10 +8,13 @@ from tests.e2e.conftest import (
     assert_lively,
     number_of,
     outcome_of,
+    stack,
     tidegate,
 )
 
 RUN = ("--speed", "max", "--exit-when-done", "--json")
+# So that the feed does not end before anything can happen to it.
+NEAR = {"TIDEGATE_INGEST_AHEAD_BEATS_MAX": "32"}
 DAILY = DATA / "daily" / "baostock_csi300_2020_2025.parquet"
 SSE_MORNING = DATA / "l2" / "sse_snapshot_20211201_0915_1030.parquet"
 
@@ -53,12 +56,21 @@ def test_stack_synthetic_market_equals_backtest(tmp_path: Path) -> None:
 # Runs of the whole stack: on a busy machine they outlast the limit of an ordinary test.
 @pytest.mark.timeout(900)
 def test_stack_two_shards_two_partitions_equal_one_and_one(tmp_path: Path) -> None:
-    """Partitions are invisible on the real broker too."""
+    """Partitions are invisible on the real broker too.
+
+    So is a standby that goes on with the feed where the active sequencer is held up.
+    """
     options = ("--seed", 6, "--accounts", 4, *RUN)
 
     one = tidegate("up", "--data-dir", tmp_path / "one", *options).summary
-    spread = ("--shards", 2, "--risk-partitions", 2)
-    two = tidegate("up", "--data-dir", tmp_path / "two", *spread, *options).summary
+    spread = ("--shards", 2, "--risk-partitions", 2, "--ingest-standby")
+    with stack(tmp_path / "two", *options, *spread, **NEAR) as running:
+        running.wait_for_beat(20)
+        held_up = running.active_feed()
+        running.freeze(held_up)
+        running.wait_for_beat(running.next_beat("risk-0") + 100)
+        running.thaw(held_up)
+        two = running.finish().summary
 
     assert outcome_of(one) == outcome_of(two)
     assert number_of(one, "fills") > 0

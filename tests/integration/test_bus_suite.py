@@ -138,6 +138,16 @@ async def test_bus_reader_at_the_end_waits_for_news(bus: Bus) -> None:
     assert (before, [message.value for message in got]) == ([], [b"new"])
 
 
+async def test_bus_reader_that_is_closed_before_it_has_read_is_closed(bus: Bus) -> None:
+    """Nothing of its client may tell who closes it that it was cancelled itself."""
+    reader = await bus.open_reader({FIRST: 0})
+
+    await reader.close()
+
+    await bus.publish([word("a")])
+    assert values(await read_from(bus, {FIRST: 0}, 1), FIRST) == [b"a"]
+
+
 async def test_bus_reader_of_two_topics_reads_both(bus: Bus) -> None:
     """A stage reads ticks and orders through one connection."""
     await bus.publish([word("a"), word("1", topic=OTHER), word("b")])

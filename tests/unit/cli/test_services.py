@@ -48,6 +48,17 @@ def test_services_of_a_topology_have_one_process_each_upstream_first() -> None:
     assert [name for name, each in found.items() if each.program.is_feed] == ["ingest"]
 
 
+def test_services_with_a_standby_have_two_feeds_by_name() -> None:
+    """The standby stops first, or it would go on where the other one is told to stop."""
+    found = planned(Topology(has_standby=True), Path("run.json"))
+
+    names = [name for name, each in found.items() if each.program.is_feed]
+    environments = [found[name].program.environment for name in names]
+    assert names == ["ingest-standby", "ingest"] == list(found)[:2]
+    assert [each["TIDEGATE_INGEST_INSTANCE"] for each in environments] == names
+    assert {each["TIDEGATE_INGEST_RUN_SPEC_FILE"] for each in environments} == {"run.json"}
+
+
 def test_services_without_a_run_have_no_feed() -> None:
     """The stack then serves what was."""
     assert "ingest" not in planned(Topology(), None)

@@ -1,7 +1,8 @@
 """Ingest's shell: where to go on, how far ahead, how fast."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Awaitable, Iterator, Sequence
 
 import pytest
 
@@ -20,7 +21,14 @@ from tidegate_common.testing.builders import (
     make_quote_rows,
     make_tick_message,
 )
-from tidegate_ingest.shell import GAP_SECONDS_MAX, PRODUCER, Pacer, Progress, Publisher
+from tidegate_ingest.shell import (
+    GAP_SECONDS_MAX,
+    PRODUCER,
+    UNKEPT_FRAMES_MAX,
+    Pacer,
+    Progress,
+    Publisher,
+)
 
 
 async def make_bus(messages: Sequence[Message] = (), shard_count: int = 1) -> MemoryBus:
@@ -68,13 +76,19 @@ def beats(bus: MemoryBus, shard: int = 0) -> list[int]:
         (([0, 1, 2], [0, 1]), 2),
         (([], [0, 1]), 0),
         (([0, 1, 2, 3, 1, 2], [0, 1, 2, 3]), 4),
+        (([0, 1, 3, 4], [0, 1, 2, 3, 4]), 2),
+        (([0, 1, 3, 4, 2, 3], [0, 1, 2, 3, 4]), 4),
+        ((list(range(300)), list(range(299))), 299),
         ((list(range(40)), list(range(40))), 40),
     ],
 )
 async def test_publisher_goes_on_at_the_first_beat_that_some_shard_lacks(
     logs: tuple[list[int], list[int]], expected: int
 ) -> None:
-    """After a crash the feed is opened again; what is there is not sent again."""
+    """After a crash the feed is opened again; what is there is not sent again.
+
+    What stands ahead of its turn was put aside by its readers, so it is sent again.
+    """
     messages = [
         make_tick_message(beat, shard=shard) for shard, said in enumerate(logs) for beat in said
     ]
@@ -176,6 +190,94 @@ async def test_publisher_does_not_run_away_from_risk() -> None:
         following.cancel()
 
     assert seen == [2, 2, 3, 3, 3, 4, 6]
+
+
+class SlowBus(MemoryBus):
+    """A bus that keeps nothing until it is told to.
+
+    waiting : of what was handed over. most : how many waited at most.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.most = 0
+
+    async def post(self, messages: Sequence[Message]) -> Awaitable[None]:
+        await self.publish(messages)
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        self.most = max(self.most, len(self.waiting))
+        return self.waiting[-1]
+
+
+async def test_publisher_of_a_slow_broker_slows_its_feed() -> None:
+    """What was not kept yet is bounded, and so is what is read ahead; nothing is lost."""
+    count = 3 * UNKEPT_FRAMES_MAX
+    bus = SlowBus()
+    await bus.create_topics([NewTopic(TICKS.name, 1)])
+    publisher = make_publisher(bus)
+    read: list[int] = []
+
+    def told() -> Iterator[Frame]:
+        for frame in frames(count):
+            read.append(frame.stamp.beat)
+            yield frame
+
+    async def keep_one(number: int) -> tuple[int, int]:
+        while len(beats(bus)) < min(UNKEPT_FRAMES_MAX + 1 + number, count):
+            await bus.wait_for_growth(1)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        seen = len(read) - number, publisher.kept_to
+        bus.waiting.popleft().set_result(None)
+        return seen
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(publisher.publish(told(), asyncio.Event()))
+        seen = [await keep_one(number) for number in range(count)]
+
+    assert beats(bus) == list(range(count))
+    assert bus.most == UNKEPT_FRAMES_MAX + 1
+    assert seen[: count - bus.most] == [(bus.most, number) for number in range(count - bus.most)]
+    assert publisher.kept_to == count
+
+
+async def test_publisher_that_begins_again_goes_on_from_there_at_its_pace() -> None:
+    """What another one sent meanwhile is not made up for, nor is anything still waited for."""
+    bus, clock = await make_bus(), ManualClock()
+    publisher = make_publisher(bus, pacer=Pacer(clock, 1.0))
+    await publisher.publish(frames(2), asyncio.Event())
+    clock.advance(1_000.0)
+
+    publisher.begin(3)
+    started = clock.monotonic_seconds()
+    await publisher.publish(frames(6), asyncio.Event())
+
+    assert beats(bus) == [0, 1, 3, 4, 5]
+    assert clock.monotonic_seconds() - started == 6.0
+    assert publisher.kept_to == 6
+
+
+async def test_publisher_asks_before_each_frame() -> None:
+    """Who has lost the right to send finds out before it sends."""
+    bus = await make_bus()
+    asked: list[int] = []
+
+    async def permit() -> None:
+        asked.append(len(beats(bus)))
+
+    publisher = Publisher(
+        bus=bus,
+        run_id="run-a",
+        shard_count=1,
+        pacer=None,
+        progress=None,
+        ahead_beats_max=2,
+        permit=permit,
+    )
+    await publisher.publish(frames(3), asyncio.Event())
+
+    assert asked == [0, 1, 2]
 
 
 async def test_pacer_holds_beats_to_the_market_s_time() -> None:

@@ -79,6 +79,7 @@ def up(
     data_dir: opt.DataDir = opt.DATA_DIR_DEFAULT,
     shards: opt.Shards = 1,
     risk_partitions: opt.RiskPartitions = 1,
+    ingest_standby: opt.IngestStandby = False,
     gateway_port: opt.GatewayPort = None,
     log_level: opt.LogLevel = "info",
     exit_when_done: opt.ExitWhenDone = False,
@@ -106,7 +107,7 @@ def up(
     )
     how = StackOptions(
         data_dir=data_dir,
-        topology=Topology(shards, risk_partitions),
+        topology=Topology(shards, risk_partitions, has_standby=ingest_standby),
         speed=parse_speed(speed),
         gateway_port=gateway_port,
         log_level=parse_log_level(log_level),

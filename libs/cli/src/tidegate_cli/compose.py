@@ -12,6 +12,7 @@ from typing import Final
 from tidegate_cli.limits import load_limits
 from tidegate_common.clock import Clock
 from tidegate_common.codec import encode_event
+from tidegate_common.domain.enums import RunMode
 from tidegate_common.domain.ids import AccountId, RunId, is_run_id
 from tidegate_common.domain.units import FEN_PER_YUAN
 from tidegate_common.errors import ConfigError
@@ -170,6 +171,19 @@ def check_patience(*, max_wait_ms: int, speed: str) -> None:
     """
     if max_wait_ms and speed == SPEED_MAX:
         message = f"--max-wait-ms needs a paced run, such as --speed 1x, was --speed {SPEED_MAX}"
+        raise ConfigError(message)
+
+
+def check_standby(mode: RunMode, *, has_standby: bool) -> None:
+    """Refuse a standby of a feed that does not say the same again.
+
+    Raises
+    ------
+    ConfigError
+        If the run is a live one.
+    """
+    if has_standby and mode is RunMode.LIVE:
+        message = "--ingest-standby is for replays and synthetic markets: what was live is gone"
         raise ConfigError(message)
 
 

@@ -224,6 +224,14 @@ RiskPartitions = Annotated[
         rich_help_panel=STACK_PANEL,
     ),
 ]
+IngestStandby = Annotated[
+    bool,
+    typer.Option(
+        "--ingest-standby",
+        help="A second ingest stands by and goes on with the feed when the first is gone.",
+        rich_help_panel=STACK_PANEL,
+    ),
+]
 GatewayPort = Annotated[
     int | None,
     typer.Option(

@@ -10,6 +10,8 @@ from tidegate_cli.servers import choose_port
 from tidegate_cli.supervisor import Program
 
 INGEST: Final = "ingest"
+INGEST_STANDBY: Final = "ingest-standby"
+FEEDS: Final = frozenset({INGEST, INGEST_STANDBY})
 RECORDER: Final = "recorder"
 RECOMMENDATIONS: Final = "recommendations"
 GATEWAY: Final = "gateway"
@@ -22,11 +24,15 @@ _PORTS_STACKS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """How many processes share the work."""
+    """How many processes share the work.
+
+    has_standby : whether a second ingest stands by.
+    """
 
     shard_count: int = 1
     risk_partition_count: int = 1
     stripe_count: int = 1
+    has_standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ def plan_services(plan: StackPlan) -> list[PlannedService]:
             command=(sys.executable, "-m", f"tidegate_{package}"),
             environment=environment,
             directory=plan.directory,
-            is_feed=name == INGEST,
+            is_feed=name in FEEDS,
         )
         services.append(PlannedService(program, port))
     return services
@@ -100,7 +106,9 @@ def plan_services(plan: StackPlan) -> list[PlannedService]:
 def _services(plan: StackPlan) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Yield name, package and own variables of each service, upstream first."""
     if plan.run_spec_file is not None:
-        yield INGEST, "ingest", {"RUN_SPEC_FILE": str(plan.run_spec_file), "SPEED": plan.speed}
+        # The standby stops first: it is not to go on where the other one is told to stop.
+        for name in (INGEST_STANDBY, INGEST) if plan.topology.has_standby else (INGEST,):
+            yield name, "ingest", _feeding(plan.run_spec_file, plan.speed, instance=name)
     yield "signals", "signals", {}
     for shard in range(plan.topology.shard_count):
         yield f"execution-{shard}", "execution", {"SHARD": str(shard)}
@@ -109,6 +117,10 @@ def _services(plan: StackPlan) -> Iterator[tuple[str, str, dict[str, str]]]:
     yield RECOMMENDATIONS, "signals", {"ROLE": RECOMMENDATIONS}
     yield RECORDER, "recorder", {"LOG_NAME": plan.addresses.log_name}
     yield GATEWAY, "gateway", {"API_PORT": str(plan.gateway_port)}
+
+
+def _feeding(run_spec_file: Path, speed: str, *, instance: str) -> dict[str, str]:
+    return {"RUN_SPEC_FILE": str(run_spec_file), "SPEED": speed, "INSTANCE": instance}
 
 
 def _shared_environment(plan: StackPlan) -> dict[str, str]:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Never
 
+from tidegate_cli.compose import check_standby
 from tidegate_cli.recorded import summarise_recorded
 from tidegate_cli.screen import Screen
 from tidegate_cli.servers import (
@@ -23,6 +24,7 @@ from tidegate_cli.servers import (
 )
 from tidegate_cli.servers.ports import LOOPBACK
 from tidegate_cli.services import (
+    FEEDS,
     GATEWAY,
     INGEST,
     RECOMMENDATIONS,
@@ -106,6 +108,7 @@ class LocalStack:
         TidegateError
             If a server does not start, or a service keeps ending.
         """
+        check_standby(self._spec.mode, has_standby=self._options.topology.has_standby)
         port = _gateway_port(self._options.gateway_port)
         servers = self._embedded_servers()
         if servers:
@@ -164,7 +167,7 @@ class LocalStack:
 
     async def _until_ready(self, client: StatusClient, names: Sequence[str]) -> None:
         """Wait until every service but the feed has recovered."""
-        waiting = [name for name in names if name != INGEST]
+        waiting = [name for name in names if name not in FEEDS]
         deadline = self._clock.monotonic_seconds() + READY_SECONDS_MAX
         while waiting:
             waiting = [name for name in waiting if await client.text(name, "/readyz") is None]
@@ -382,7 +385,7 @@ def _gateway_port(wanted: int | None) -> int:
 
 def _is_stage(service: PlannedService) -> bool:
     """Tell whether a run waits for a service besides ingest and recorder."""
-    return service.program.name not in {INGEST, RECOMMENDATIONS, RECORDER, GATEWAY}
+    return service.program.name not in {*FEEDS, RECOMMENDATIONS, RECORDER, GATEWAY}
 
 
 def _urls(gateway_port: int) -> dict[str, str]:

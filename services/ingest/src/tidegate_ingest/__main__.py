@@ -1,28 +1,71 @@
 """Feed one run: `python -m tidegate_ingest`."""
 
 import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
 
 from tidegate_common.bus.base import TopicPartition
 from tidegate_common.bus.kafka import KafkaBus
 from tidegate_common.codec import decode_event
+from tidegate_common.domain.enums import BeatKind
+from tidegate_common.domain.ids import RunId
 from tidegate_common.errors import ConfigError, ContractError
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import PORTFOLIOS
+from tidegate_common.frames.codec import encode_frame
+from tidegate_common.frames.frame import BeatStamp, Frame, empty_rows
 from tidegate_common.runtime.service import Service, run
 from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_ingest.adapters.feed import Feed, open_feed
+from tidegate_ingest.adapters.lease_log import LeaseLog
+from tidegate_ingest.engine.lease import Candidate
+from tidegate_ingest.metrics import IngestMetrics
 from tidegate_ingest.settings import IngestSettings
-from tidegate_ingest.shell import Pacer, Progress, Publisher
+from tidegate_ingest.shell import Cursor, Pacer, Progress, Publisher, Replay, Sequencer
+
+# The embedded broker sleeps half of it when there is nothing new; a real one answers at once.
+_LEASE_FETCH_MS = 200
 
 
 async def serve(service: Service[IngestSettings]) -> None:
-    """Open the feed of the run and send it."""
+    """Open the feed of the run; send it, or stand by."""
     settings = service.settings
     spec = _read_spec(settings)
     feed = await asyncio.to_thread(open_feed, spec)
-    bus = KafkaBus(settings.kafka.config())
-    await bus.start()
-    clock = SystemClock()
+    await asyncio.to_thread(_warm_up, spec.run_id)
+    config = settings.kafka.config()
+    bus = KafkaBus(config)
+    # Of their own: leases are not to wait behind frames, nor to be asked for as often.
+    lease_bus = KafkaBus(replace(config, fetch_max_wait_ms=_LEASE_FETCH_MS))
+    try:
+        await bus.start()
+        await lease_bus.start()
+        await _sequence(service, spec, feed, bus=bus, lease_bus=lease_bus)
+    finally:
+        await bus.close()
+        await lease_bus.close()
+
+
+def _warm_up(run_id: RunId) -> None:
+    """Encode a frame: Arrow imports pandas for its first one, which no takeover is to wait for."""
+    stamp = BeatStamp(run_id, 0, BeatKind.TICK, trade_date=0, ts_event_ns=0, is_last=False)
+    encode_frame(Frame(stamp, 0, empty_rows(stamp.kind)))
+
+
+async def _sequence(
+    service: Service[IngestSettings],
+    spec: RunSpec,
+    feed: Feed,
+    *,
+    bus: KafkaBus,
+    lease_bus: KafkaBus,
+) -> None:
+    settings, clock = service.settings, SystemClock()
+    instance = settings.instance or f"{socket.gethostname()}-{os.getpid()}"
+    candidate = Candidate(spec.run_id, instance=instance, started_ns=clock.now_ns())
+    leases = LeaseLog(lease_bus, candidate, clock, next_beat=lambda: publisher.kept_to)
     is_paced = settings.speed != "max"
     progress = None if is_paced else Progress(spec.run_id, settings.risk_partition_count)
     publisher = Publisher(
@@ -32,21 +75,29 @@ async def serve(service: Service[IngestSettings]) -> None:
         pacer=Pacer(clock, float(settings.speed[:-1])) if is_paced else None,
         progress=progress,
         ahead_beats_max=settings.ahead_beats_max,
+        permit=leases.permit,
+    )
+    sequencer = Sequencer(
+        candidate=candidate,
+        leases=leases,
+        duty=Replay(
+            publisher,
+            Cursor(feed.frames),
+            lambda frames: _send(service, bus, publisher, progress, frames),
+        ),
+        metrics=IngestMetrics(service.metrics.registry),
     )
     service.health.status = lambda: {
         "stage": "ingest-0",
         "run": spec.run_id,
-        "next_beat": publisher.next_beat,
+        "role": "active" if candidate.is_active else "standby",
+        "epoch": candidate.epoch,
+        "next_beat": publisher.next_beat if candidate.is_active else candidate.next_beat,
         "beat_count": feed.beat_count,
     }
-    publisher.next_beat = await publisher.first_missing_beat()
-    service.log.info("feed_started", run=spec.run_id, next_beat=publisher.next_beat)
     service.health.is_ready = True
-    try:
-        await _send(service, bus, publisher, progress, feed)
-    finally:
-        await bus.close()
-    service.log.info("feed_ended", run=spec.run_id, next_beat=publisher.next_beat)
+    await sequencer.run(service.stopping)
+    service.log.info("feed_ended", run=spec.run_id, next_beat=candidate.next_beat)
 
 
 async def _send(
@@ -54,23 +105,23 @@ async def _send(
     bus: KafkaBus,
     publisher: Publisher,
     progress: Progress | None,
-    feed: Feed,
+    frames: Iterator[Frame],
 ) -> None:
     if progress is None:
-        await publisher.publish(feed.frames(), service.stopping)
+        await publisher.publish(frames, service.stopping)
         return
     places = [
         TopicPartition(PORTFOLIOS.name, partition)
         for partition in range(service.settings.risk_partition_count)
     ]
     reader = await bus.open_reader(dict.fromkeys(places, 0))
-    async with asyncio.TaskGroup() as tasks:
-        following = tasks.create_task(progress.follow(reader, SystemClock()))
-        sending = tasks.create_task(publisher.publish(feed.frames(), service.stopping))
-        stopping = tasks.create_task(service.stopping.wait())
-        await asyncio.wait({sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (following, stopping, sending):
-            task.cancel()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(progress.follow(reader, SystemClock()))
+            await publisher.publish(frames, service.stopping)
+            following.cancel()
+    finally:
+        await reader.close()
 
 
 def _read_spec(settings: IngestSettings) -> RunSpec:

@@ -24,3 +24,8 @@ class IngestSettings(ServiceSettings):
         ge=1,
         description="beats that ingest may be ahead of risk at speed max",
     )
+    instance: str = Field(
+        "",
+        description="name of this process among those that may feed the run; default: one made of "
+        "host and process id. Started again under its name it goes on at once",
+    )

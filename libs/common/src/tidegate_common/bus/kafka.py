@@ -304,6 +304,8 @@ class _KafkaReader:
         """Let go of the connection."""
         if self in self._siblings:
             self._siblings.remove(self)
+            # A task of the consumer that has not begun yet would hand us its cancellation.
+            await asyncio.sleep(0)
             await self._consumer.stop()
 
 

@@ -364,3 +364,12 @@ class QueueCancels(StrEnum):
 
     BEHIND = "behind"
     PROPORTIONAL = "proportional"
+
+
+@unique
+class LeaseState(StrEnum):
+    """What a sequencer says of its lease."""
+
+    HELD = "held"
+    RESIGNED = "resigned"
+    DONE = "done"

@@ -115,6 +115,13 @@ JOURNAL = Topic(
     _JSON,
     "Which requests entered at which beat, and what was late; a chain of spans, first entry wins.",
 )
+LEASES = Topic(
+    "ingest.leases.v1",
+    PartitionedBy.ONE,
+    "Lease",
+    _JSON,
+    "Which sequencer feeds a run, said again and again; the first of an epoch counts.",
+)
 SIGNALS_SNAPSHOTS = Topic(
     "signals.snapshots.v1",
     PartitionedBy.SHARD,
@@ -159,6 +166,7 @@ TOPICS: tuple[Topic, ...] = (
     PORTFOLIOS,
     REQUESTS,
     JOURNAL,
+    LEASES,
     SIGNALS_SNAPSHOTS,
     RECOMMENDATIONS_SNAPSHOTS,
     EXECUTION_SNAPSHOTS,
