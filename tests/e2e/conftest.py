@@ -1,6 +1,7 @@
 """Runs the local stack as a user does, in a process of its own, and kills parts of it."""
 
 import asyncio
+import hashlib
 import json
 import os
 import secrets
@@ -285,3 +286,12 @@ def table_hashes(dsn: str, run_id: str) -> dict[str, str]:
     hashes = asyncio.run(read())
     del hashes["journal"]
     return hashes
+
+
+def archived_days(data_dir: Path) -> dict[str, str]:
+    """Return a hash of each file of a stack's archive, hidden ones left out."""
+    files = sorted((data_dir / "archive").glob("*/*/[!.]*"))
+    return {
+        str(path.relative_to(data_dir)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }

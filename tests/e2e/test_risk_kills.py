@@ -16,6 +16,7 @@ from tests.e2e.conftest import (
     TWO_STOCK_DAY,
     Finished,
     Stack,
+    archived_days,
     assert_lively,
     number_of,
     outcome_of,
@@ -180,6 +181,7 @@ def test_stack_real_day_of_fifty_kills_equals_undisturbed_run(
     assert outcome_of(quiet) == outcome_of(shadow)
     assert outcome_of(shaken.summary) == outcome_of(shadow)
     assert table_hashes(shaken_dsn, "day") == table_hashes(quiet_dsn, "day")
+    assert archived_days(tmp_path / "shaken") == archived_days(tmp_path / "quiet")
     assert verified.exit_code == 0, verified.stdout + verified.stderr
     assert_lively(quiet)
     assert kills_in(counts) >= 50
@@ -205,4 +207,5 @@ def test_stack_kills_on_two_partitions_equal_undisturbed_run(
     assert outcome_of(shaken.summary) == outcome_of(shadow)
     assert verified.exit_code == 0, verified.stdout + verified.stderr
     assert number_of(shadow, "fills") > 0
+    assert len(archived_days(tmp_path)) == 2
     assert kills_in(counts) >= 7

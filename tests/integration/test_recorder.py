@@ -18,7 +18,17 @@ from tidegate_common.events.message import DeadLetter, Message, Origin
 from tidegate_common.events.portfolio import EquityPoint, PortfolioBatch
 from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
 from tidegate_common.events.run import RiskLimits
-from tidegate_common.events.topics import DECISIONS, FILLS, JOURNAL, ORDERS, PORTFOLIOS, Topic
+from tidegate_common.events.topics import (
+    BARS,
+    DECISIONS,
+    FILLS,
+    JOURNAL,
+    ORDERS,
+    PORTFOLIOS,
+    RECOMMENDATIONS,
+    SCORES,
+    Topic,
+)
 from tidegate_common.store.postgres import Pool, migrate, open_pool
 from tidegate_common.testing.scripted_run import ScriptedRun, all_topics
 from tidegate_recorder.adapters.tables import Tables, Transaction
@@ -171,7 +181,7 @@ async def test_recorder_whole_run_is_complete_with_its_exact_spec(pool: Pool) ->
     assert await latest_run_id(pool) == "run-1"
 
 
-@pytest.mark.parametrize("topic", [ORDERS, FILLS, DECISIONS, PORTFOLIOS, JOURNAL])
+@pytest.mark.parametrize("topic", [SCORES, ORDERS, FILLS, DECISIONS, PORTFOLIOS, JOURNAL])
 async def test_recorder_run_without_one_last_message_is_not_complete(
     pool: Pool,
     topic: Topic,
@@ -300,7 +310,10 @@ async def test_recorder_postgres_away_for_too_long_gives_up_and_says_so(pool: Po
         assert not recorder.is_ready
 
 
-@pytest.mark.parametrize("topic", [ORDERS, FILLS, DECISIONS, PORTFOLIOS, JOURNAL])
+@pytest.mark.parametrize(
+    "topic",
+    [SCORES, BARS, RECOMMENDATIONS, ORDERS, FILLS, DECISIONS, PORTFOLIOS, JOURNAL],
+)
 async def test_recorder_undecodable_message_becomes_one_dead_letter(
     pool: Pool,
     topic: Topic,

@@ -25,6 +25,7 @@ def planned(topology: Topology, run_spec_file: Path | None) -> dict[str, Planned
         log_level="info",
         base={"HOME": "/home/somebody"},
         directory=Path(),
+        archive=Path("/data/archive"),
         first_port=0,
     )
     return {each.program.name: each for each in plan_services(plan)}

@@ -20,6 +20,7 @@ from tidegate_common.events.portfolio import EquityPoint, PortfolioBatch
 from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
 from tidegate_common.events.topics import FILLS
 from tidegate_common.frames.frame import BeatStamp
+from tidegate_common.market.sessions import shanghai_ns
 from tidegate_common.testing.scripted_run import ScriptedRun
 from tidegate_recorder.engine.projection import Projection, fill_index_of
 from tidegate_recorder.engine.rows import EquityRow, RunRow
@@ -120,9 +121,93 @@ def test_books_become_beat_equity_and_portfolios(rows: Projection) -> None:
     rows.add_portfolios(books(portfolios=(SCRIPT.portfolio("A1", 3),)))
 
     assert [(row.beat, row.tick_count, row.score_count) for row in rows.beats] == [(3, 4, 2)]
-    assert rows.equity == [EquityRow("run-1", "A1", 3, 99, 5, 7)]
+    assert rows.equity == [EquityRow("run-1", 20230201, "A1", 3, 99, 5, 7)]
     assert [row.nav_fen for row in rows.portfolios] == [99_999_997]
     assert list(rows.ending_runs()) == []
+
+
+def test_equity_by_beat_is_thinned_but_for_beats_with_news(rows: Projection) -> None:
+    """A thousand accounts at five thousand beats a day are too many points."""
+    rows.equity_every_beats = 2
+
+    for beat in range(6):
+        told = (SCRIPT.portfolio("A1", beat),) if beat == 3 else ()
+        rows.add_portfolios(books(beat=beat, portfolios=told, is_last=beat == 5))
+
+    assert [row.beat for row in rows.equity] == [0, 2, 3, 4, 5]
+
+
+def test_equity_of_a_minute_and_of_a_day_is_that_of_its_last_beat(rows: Projection) -> None:
+    """That is what a chart of a day and of a year shows."""
+    for beat, (second, date) in enumerate(
+        ((0, 20230201), (59, 20230201), (60, 20230201), (86_400, 20230202)),
+    ):
+        point = EquityPoint(AccountId("A1"), 5, 100 + beat)
+        rows.add_portfolios(
+            books(beat=beat, ts_event_ns=second * 10**9, trade_date=date, equity=(point,)),
+        )
+
+    minutes = [(row.minute_ns // 10**9, row.nav_fen) for row in rows.equity_minutes.values()]
+    assert minutes == [(0, 101), (60, 102), (86_400, 103)]
+    days = [(row.trade_date, row.beat, row.nav_fen) for row in rows.equity_days.values()]
+    assert days == [(20230201, 2, 102), (20230202, 3, 103)]
+
+
+@pytest.mark.parametrize(("time", "count"), [("14:59:59", 0), ("15:00:00", 1)])
+def test_positions_are_kept_from_the_close_on(rows: Projection, time: str, count: int) -> None:
+    """Holdings by day are those of CLOSE, which is never earlier."""
+    hour, minute, second = map(int, time.split(":"))
+    ts_event_ns = shanghai_ns(20230201, hour * 3_600 + minute * 60 + second)
+    portfolio = replace(SCRIPT.portfolio("A1", 3), ts_event_ns=ts_event_ns)
+
+    rows.add_portfolios(books(portfolios=(portfolio,)))
+
+    assert [row.instrument for row in rows.positions] == [1_600_519] * count
+
+
+def test_recommendation_row_keeps_the_exact_json(rows: Projection) -> None:
+    """A page of recommendations of then is what was said then."""
+    batch = SCRIPT.recommendations(2)
+
+    rows.add_recommendations(batch)
+
+    (row,) = rows.recommendations
+    assert (row.trade_date, row.beat, row.strategy) == (20230201, 2, "cross")
+    assert row.payload == encode_event(batch.strategies[0]).decode()
+
+
+def test_scores_that_did_not_change_are_no_rows(rows: Projection) -> None:
+    """The table holds changes."""
+    for beat in range(4):
+        rows.add_scores(SCRIPT.scores(0, beat))
+        rows.add_bars(SCRIPT.bars(0, beat))
+
+    assert [(row.beat, row.instrument) for row in rows.scores] == [
+        (0, 1_600_519),
+        (0, 2_000_001),
+        (2, 1_600_519),
+    ]
+    assert [row.high_e4 for row in rows.bars] == [18_000_000 + beat for beat in range(4)]
+
+
+@pytest.mark.parametrize("ts_event_ns", [-1, 2**63])
+def test_batch_of_a_time_beyond_64_bits_adds_nothing(rows: Projection, ts_event_ns: int) -> None:
+    """It has no trade date."""
+    order = replace(SCRIPT.order("A1", 3), ts_event_ns=ts_event_ns)
+
+    with pytest.raises(ContractError, match="ts_event_ns must be a time of 64 bits"):
+        rows.add_orders(OrderBatch(RUN, 3, 0, 0, (order,)))
+
+    assert list(rows.tables()) == []
+
+
+@pytest.mark.parametrize("trade_date", [0, 10**9])
+def test_batch_of_a_date_that_is_none_adds_nothing(rows: Projection, trade_date: int) -> None:
+    """No partition can be made for it."""
+    with pytest.raises(ContractError, match="trade_date must be a date YYYYMMDD"):
+        rows.add_portfolios(books(trade_date=trade_date))
+
+    assert list(rows.tables()) == []
 
 
 def test_books_of_the_last_beat_end_the_run(rows: Projection) -> None:
@@ -153,7 +238,13 @@ def test_tables_are_those_with_rows(rows: Projection) -> None:
     rows.add_fills(FillBatch(RUN, 1, 0, 0))
     rows.add_portfolios(books())
 
-    assert [name for name, _ in rows.tables()] == ["beats", "equity"]
+    assert [name for name, _ in rows.tables()] == [
+        "beats",
+        "equity",
+        "equity_minutes",
+        "equity_days",
+    ]
+    assert rows.row_count() == 4
 
 
 def test_dead_letter_quotes_no_nul(rows: Projection) -> None:

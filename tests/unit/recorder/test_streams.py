@@ -5,7 +5,16 @@ import pytest
 from tidegate_common.domain.ids import RunId
 from tidegate_common.errors import ContractError
 from tidegate_common.events.message import Origin
-from tidegate_common.events.topics import DECISIONS, FILLS, ORDERS, PORTFOLIOS, Topic
+from tidegate_common.events.topics import (
+    BARS,
+    DECISIONS,
+    FILLS,
+    ORDERS,
+    PORTFOLIOS,
+    RECOMMENDATIONS,
+    SCORES,
+    Topic,
+)
 from tidegate_recorder.engine.rows import StreamRow
 from tidegate_recorder.engine.streams import Streams
 
@@ -102,3 +111,28 @@ def test_stored_streams_are_taken_up() -> None:
 
     assert not streams.take(DECISIONS, 0, origin(4))
     assert streams.take(DECISIONS, 0, origin(5))
+
+
+@pytest.mark.parametrize(
+    ("topic", "producer"),
+    [(BARS, "signals-0"), (RECOMMENDATIONS, "recommendations-0")],
+)
+def test_stream_of_a_sparse_topic_skips_beats(topic: Topic, producer: str) -> None:
+    """Nothing is missing where nothing was to be said; a repeat is one all the same."""
+    streams = two_by_two()
+
+    taken = [streams.take(topic, 0, origin(beat, producer)) for beat in (3, 8, 3, 8, 9)]
+
+    assert taken == [True, True, False, False, True]
+
+
+def test_stream_last_beats_are_by_partition_of_one_run() -> None:
+    """The memory of scores is taken up as of them."""
+    streams = two_by_two()
+    streams.take(SCORES, 0, origin(0, "signals-0"))
+    streams.take(SCORES, 0, origin(1, "signals-0"))
+    streams.take(SCORES, 1, origin(0, "signals-1"))
+    streams.take(SCORES, 0, origin(0, "signals-0", run="run-2"))
+
+    assert streams.last_beats(RunId("run-1"), SCORES) == {0: 1, 1: 0}
+    assert streams.last_beats(RunId("run-3"), SCORES) == {}

@@ -55,7 +55,7 @@ class StackPlan:
 
     run_spec_file : of the run to feed; None feeds nothing.
     base : the environment that all of them inherit.
-    directory : where they run.
+    directory : where they run. archive : of tick frames.
     first_port : their own ports count from here, as far as they are free.
     """
 
@@ -67,6 +67,7 @@ class StackPlan:
     log_level: str
     base: Mapping[str, str]
     directory: Path
+    archive: Path
     first_port: int
 
 
@@ -115,7 +116,8 @@ def _services(plan: StackPlan) -> Iterator[tuple[str, str, dict[str, str]]]:
     for partition in range(plan.topology.risk_partition_count):
         yield f"risk-{partition}", "risk", {"PARTITION": str(partition)}
     yield RECOMMENDATIONS, "signals", {"ROLE": RECOMMENDATIONS}
-    yield RECORDER, "recorder", {"LOG_NAME": plan.addresses.log_name}
+    own = {"LOG_NAME": plan.addresses.log_name, "ARCHIVE_DIR": str(plan.archive)}
+    yield RECORDER, "recorder", own
     yield GATEWAY, "gateway", {"API_PORT": str(plan.gateway_port)}
 
 

@@ -233,6 +233,7 @@ class LocalStack:
             log_level=options.log_level,
             base=process_environment(),
             directory=Path.cwd(),
+            archive=options.data_dir.absolute() / "archive",
             first_port=stack_ports(os.getpid()),
         )
 

@@ -1,8 +1,13 @@
 """Entry point of the recorder."""
 
+from pathlib import Path
+
 from tidegate_common.bus.kafka import KafkaBus
 from tidegate_common.runtime.service import Service, run
+from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_common.store.postgres import migrate, open_pool
+from tidegate_recorder.adapters.archive import Archive
+from tidegate_recorder.adapters.retention import Retention, RetentionOptions
 from tidegate_recorder.adapters.tables import Tables
 from tidegate_recorder.metrics import RecorderMetrics
 from tidegate_recorder.settings import RecorderSettings
@@ -25,10 +30,11 @@ async def serve(service: Service[RecorderSettings]) -> None:
         # positions are forgotten with it. Then no commit waits for a disk.
         settings={"synchronous_commit": "off"},
     )
+    tables = Tables(pool, log=settings.log_name)
     bus = KafkaBus(settings.kafka.config())
     recorder = Recorder(
         bus=bus,
-        tables=Tables(pool, log=settings.log_name),
+        tables=tables,
         options=RecorderOptions(
             shard_count=settings.shard_count,
             risk_partition_count=settings.risk_partition_count,
@@ -36,7 +42,10 @@ async def serve(service: Service[RecorderSettings]) -> None:
             stripe_count=settings.stripe_count,
             batch_seconds_max=settings.batch_seconds_max,
             outage_seconds_max=settings.outage_seconds_max,
+            equity_every_beats=settings.equity_every_beats,
         ),
+        archive=_archive(settings),
+        retention=_retention(settings, tables),
         metrics=RecorderMetrics(service.metrics.registry),
         report_ready=lambda is_ready: setattr(service.health, "is_ready", is_ready),
     )
@@ -47,6 +56,25 @@ async def serve(service: Service[RecorderSettings]) -> None:
     finally:
         await bus.close()
         await pool.close()
+
+
+def _archive(settings: RecorderSettings) -> Archive | None:
+    if not settings.archive_dir:
+        return None
+    return Archive(
+        Path(settings.archive_dir),
+        log=settings.log_name,
+        shard_count=settings.shard_count,
+    )
+
+
+def _retention(settings: RecorderSettings, tables: Tables) -> Retention:
+    options = RetentionOptions(
+        tables_days=settings.retention_days,
+        archive_days=settings.archive_retention_days,
+        archive_dir=Path(settings.archive_dir) if settings.archive_dir else None,
+    )
+    return Retention(tables, options, SystemClock())
 
 
 def main() -> None:

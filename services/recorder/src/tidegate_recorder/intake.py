@@ -1,39 +1,63 @@
 """From messages to rows: decode, check who speaks, drop repeats, project."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import TypeVar, assert_never
 
 from tidegate_common.bus.headers import origin_of, run_spec_of, stamp_of
 from tidegate_common.codec import decode_event, encode_event
+from tidegate_common.domain.ids import RunId, is_run_id
 from tidegate_common.errors import ContractError
 from tidegate_common.events.execution import FillBatch
 from tidegate_common.events.message import DeadLetter, Message, Origin
 from tidegate_common.events.orders import OrderBatch
 from tidegate_common.events.portfolio import PortfolioBatch
+from tidegate_common.events.recommendations import RecommendationBatch
 from tidegate_common.events.risk import DecisionBatch, JournalEntry
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import (
+    BARS,
     DECISIONS,
     FILLS,
     JOURNAL,
     ORDERS,
     PORTFOLIOS,
+    RECOMMENDATIONS,
+    SCORES,
     TICKS,
     TOPICS,
     Topic,
     partition_of_stripe,
 )
+from tidegate_common.frames.codec import decode_bars, decode_scores
+from tidegate_common.frames.frame import BeatStamp
 from tidegate_recorder.engine.projection import Projection
 from tidegate_recorder.engine.rows import StreamRow
 from tidegate_recorder.engine.streams import Streams
 
-READ_TOPICS = (TICKS, ORDERS, FILLS, DECISIONS, PORTFOLIOS, JOURNAL)
+READ_TOPICS = (
+    TICKS,
+    SCORES,
+    BARS,
+    RECOMMENDATIONS,
+    ORDERS,
+    FILLS,
+    DECISIONS,
+    PORTFOLIOS,
+    JOURNAL,
+)
 DEAD_LETTER_TOPICS = frozenset(topic.dead_letters for topic in TOPICS)
 
 _BEAT_ZERO = ("ce_beat", b"0")
 
-BeatBatch = OrderBatch | FillBatch | DecisionBatch | PortfolioBatch
-Batch = TypeVar("Batch", OrderBatch, FillBatch, DecisionBatch, PortfolioBatch)
+BeatBatch = OrderBatch | FillBatch | DecisionBatch | PortfolioBatch | RecommendationBatch
+Batch = TypeVar(
+    "Batch",
+    OrderBatch,
+    FillBatch,
+    DecisionBatch,
+    PortfolioBatch,
+    RecommendationBatch,
+)
 Handler = Callable[[Message, Projection], None]
 
 
@@ -49,6 +73,9 @@ class Intake:
         self._log = log
         self._handlers: dict[str, Handler] = {
             TICKS.name: _take_run,
+            SCORES.name: self._take_scores,
+            BARS.name: self._take_bars,
+            RECOMMENDATIONS.name: self._take_recommendations,
             ORDERS.name: self._take_orders,
             FILLS.name: self._take_fills,
             DECISIONS.name: self._take_decisions,
@@ -67,6 +94,10 @@ class Intake:
             an empty message of its beat.
         """
         self._handlers[message.topic](message, rows)
+
+    def last_score_beats(self, run_id: RunId) -> dict[int, int]:
+        """Return the last beat of scores that each shard has said in a run, if it has any."""
+        return self._streams.last_beats(run_id, SCORES)
 
     def take_changes(self) -> list[StreamRow]:
         """Return how far the streams have come that moved since the last call."""
@@ -92,6 +123,25 @@ class Intake:
         if batch:
             rows.add_portfolios(batch)
 
+    def _take_scores(self, message: Message, rows: Projection) -> None:
+        origin = origin_of(message)
+        if self._streams.take(SCORES, message.partition, origin):
+            batch = decode_scores(message.value)
+            _check_stamp(batch.stamp, batch.shard, origin, message)
+            rows.add_scores(batch)
+
+    def _take_bars(self, message: Message, rows: Projection) -> None:
+        origin = origin_of(message)
+        if self._streams.take(BARS, message.partition, origin):
+            batch = decode_bars(message.value)
+            _check_stamp(batch.stamp, batch.shard, origin, message)
+            rows.add_bars(batch)
+
+    def _take_recommendations(self, message: Message, rows: Projection) -> None:
+        batch = self._decode(RECOMMENDATIONS, RecommendationBatch, message)
+        if batch:
+            rows.add_recommendations(batch)
+
     def _take_journal(self, message: Message, rows: Projection) -> None:
         entry = decode_event(JournalEntry, message.value)
         _expect("risk_partition", entry.risk_partition, message.partition)
@@ -109,6 +159,13 @@ class Intake:
         partition = partition_of_stripe(topic, message.partition, self._stripe_count)
         _check_batch(batch, origin, partition)
         return batch
+
+
+def runs_of_scores(messages: Iterable[Message]) -> list[RunId]:
+    """Return the runs that messages with scores name, in order of their names."""
+    found = {dict(one.headers).get("ce_run", b"") for one in messages if one.topic == SCORES.name}
+    names = sorted(run.decode(errors="replace") for run in found)
+    return [RunId(name) for name in names if is_run_id(name)]
 
 
 def _take_run(message: Message, rows: Projection) -> None:
@@ -134,6 +191,18 @@ def _check_batch(batch: BeatBatch, origin: Origin, partition: int) -> None:
             _expect("producer", origin.producer, f"execution-{batch.shard}")
         case DecisionBatch() | PortfolioBatch():
             _expect("risk_partition", batch.risk_partition, partition)
+        case RecommendationBatch():
+            # Its run and beat are all that it says.
+            pass
+        case _:
+            assert_never(batch)
+
+
+def _check_stamp(stamp: BeatStamp, shard: int, origin: Origin, message: Message) -> None:
+    """Raise ContractError unless scores or bars say what their envelope says."""
+    _expect("run_id", stamp.run_id, origin.run_id)
+    _expect("beat", stamp.beat, origin.beat)
+    _expect("shard", shard, message.partition)
 
 
 def _expect(name: str, found: object, expected: object) -> None:

@@ -28,3 +28,8 @@ class RecorderMetrics:
             ["topic"],
             registry=registry,
         )
+        self.archive_files = Counter(
+            "tidegate_recorder_archive_files_total",
+            "Files of tick frames completed.",
+            registry=registry,
+        )

@@ -71,7 +71,13 @@ _KEYS = {
     "order_updates": "order_id, beat",
     "fills": "beat, account_id, order_beat, sequence, fill_index",
     "equity": "account_id, beat",
+    "equity_minutes": "account_id, minute_ns",
+    "equity_days": "account_id, trade_date",
     "portfolios": "account_id, beat",
+    "positions": "account_id, trade_date, beat, instrument",
+    "scores": "strategy, instrument, beat",
+    "bars": "instrument, period_seconds, ts_end_ns",
+    "recommendations": "strategy, beat",
     "journal": "risk_partition, from_beat",
     "streams": "topic, partition, producer",
 }

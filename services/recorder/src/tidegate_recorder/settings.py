@@ -32,3 +32,21 @@ class RecorderSettings(ServiceSettings):
     outage_seconds_max: float = Field(
         300.0, gt=0, description="longest PostgreSQL outage before the process ends, s"
     )
+    equity_every_beats: int = Field(
+        20,
+        ge=1,
+        description="equity by beat keeps each n-th beat, and an account's beats with news of it",
+    )
+    archive_dir: str = Field("", description="directory of the tick frames' archive; none if empty")
+    retention_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="rows of older months go, unless recorded since, days; 0 keeps all",
+    )
+    archive_retention_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="the same of the archive's days; 0 keeps all",
+    )

@@ -1,22 +1,32 @@
 """The shell of the recorder: read the log, project it, write rows and positions together."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tidegate_common.bus.base import Bus, Reader, TopicPartition
 from tidegate_common.bus.beats import dead_letter
-from tidegate_common.domain.ids import RunId
+from tidegate_common.domain.ids import RunId, shard_of
 from tidegate_common.errors import ContractError, TransientError
 from tidegate_common.events.message import DeadLetter, Message
-from tidegate_common.events.topics import DEAD_LETTER_PARTITIONS, partition_count
+from tidegate_common.events.topics import DEAD_LETTER_PARTITIONS, TICKS, partition_count
 from tidegate_common.runtime.logging import get_logger
 from tidegate_common.runtime.stage import dead_letter_message
+from tidegate_recorder.adapters.archive import Archive
+from tidegate_recorder.adapters.retention import Retention
 from tidegate_recorder.adapters.tables import Tables, Transaction
+from tidegate_recorder.engine.market import ScoreMemory
 from tidegate_recorder.engine.projection import Projection
 from tidegate_recorder.engine.rows import StreamRow
-from tidegate_recorder.engine.streams import Streams
-from tidegate_recorder.intake import DEAD_LETTER_TOPICS, READ_TOPICS, Intake, render
+from tidegate_recorder.engine.streams import SPARSE_TOPICS, Streams
+from tidegate_recorder.intake import (
+    DEAD_LETTER_TOPICS,
+    READ_TOPICS,
+    Intake,
+    render,
+    runs_of_scores,
+)
 from tidegate_recorder.metrics import RecorderMetrics
 
 STAGE = "recorder"
@@ -35,24 +45,29 @@ class RecorderOptions:
 
     shard_count, risk_partition_count, stripe_count : of the deployment.
     batch_messages_max : a transaction takes at most so many messages (and what one poll brings).
+    batch_rows_max : nor more rows than this and what one message brings: PostgreSQL must have them
+        in its time.
     batch_seconds_max : while beats are many, a transaction gathers for so long.
     idle_seconds : how long a poll waits when there is nothing.
     outage_seconds_max : how long PostgreSQL may be away; then TransientError ends the process.
+    equity_every_beats : the table of equity by beat keeps each n-th one.
     """
 
     shard_count: int = 1
     risk_partition_count: int = 1
     stripe_count: int = 1
     batch_messages_max: int = 2_000
+    batch_rows_max: int = 20_000
     batch_seconds_max: float = 0.4
     idle_seconds: float = 0.5
     retry_seconds_min: float = 0.1
     retry_seconds_max: float = 5.0
     outage_seconds_max: float = 300.0
+    equity_every_beats: int = 1
 
 
 class Recorder:
-    """Projects the log into PostgreSQL, exactly once by idempotence.
+    """Projects the log into PostgreSQL and Parquet, exactly once by idempotence.
 
     is_ready : whether it has recovered and PostgreSQL answers; `report_ready` is told of it.
     """
@@ -63,17 +78,22 @@ class Recorder:
         bus: Bus,
         tables: Tables,
         options: RecorderOptions,
+        archive: Archive | None = None,
+        retention: Retention | None = None,
         metrics: RecorderMetrics | None = None,
         report_ready: Callable[[bool], None] | None = None,
     ) -> None:
         self._bus = bus
         self._tables = tables
         self._options = options
+        self._archive = archive
+        self._retention = retention
         self._metrics = metrics or RecorderMetrics()
         self._log = get_logger().bind(stage=STAGE)
         self._reader: Reader | None = None
         self._positions: dict[TopicPartition, int] = {}
         self._intake = self._new_intake()
+        self._scores = ScoreMemory()
         self._endings: dict[RunId, int] = {}
         self._letters: list[DeadLetter] = []
         self._runs_recorded = 0
@@ -93,8 +113,14 @@ class Recorder:
             stored = {}
         self._positions = {place: stored.get(place, 0) for place in places}
         self._intake = self._new_intake(await self._tables.streams())
+        self._scores = ScoreMemory()
         self._endings = await self._tables.open_endings()
-        self._reader = await self._bus.open_reader(self._positions)
+        starts = dict(self._positions)
+        if self._archive:
+            self._archive.open(ends=ends)
+            for place, offset in self._archive.positions().items():
+                starts[place] = min(starts[place], offset)
+        self._reader = await self._bus.open_reader(starts)
         self._set_ready(is_ready=True)
 
     async def close(self) -> None:
@@ -103,6 +129,8 @@ class Recorder:
         if self._reader:
             await self._reader.close()
             self._reader = None
+        if self._archive:
+            self._archive.close()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Record until told to stop.
@@ -125,6 +153,8 @@ class Recorder:
         if messages:
             await self._record(messages)
         await self._complete_runs()
+        if self._retention:
+            await self._retention.sweep_if_due()
         return len(messages)
 
     def status(self) -> dict[str, object]:
@@ -157,18 +187,39 @@ class Recorder:
         return messages
 
     async def _record(self, messages: list[Message]) -> None:
-        rows = Projection(render)
+        await self._remember_scores(messages)
+        rows = self._new_rows()
         for message in messages:
             self._take(message, rows)
+            if rows.row_count() >= self._options.batch_rows_max:
+                await self._write(rows)
+                rows = self._new_rows()
+        await self._write(rows)
+        if self._archive:
+            await self._archive_frames(self._archive, messages)
+        self._metrics.messages.inc(len(messages))
+
+    async def _write(self, rows: Projection) -> None:
+        """Write rows and how far they go, in one transaction."""
         if self._letters:
             # Kept before the positions move past the bad message: lost by no crash.
             letters, self._letters = self._letters, []
             await self._bus.publish([dead_letter_message(letter) for letter in letters])
         transaction = Transaction(rows, self._intake.take_changes(), dict(self._positions))
-        await self._write_patiently(transaction)
+        await self._patiently(lambda: self._tables.write(transaction))
         self._endings.update(rows.ending_runs())
-        self._metrics.messages.inc(len(messages))
         self._metrics.transactions.inc()
+
+    def _new_rows(self) -> Projection:
+        return Projection(render, self._scores, self._options.equity_every_beats)
+
+    async def _archive_frames(self, archive: Archive, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if message.topic == TICKS.name:
+                archive.take(message)
+        written = archive.files_written
+        await asyncio.to_thread(archive.write)
+        self._metrics.archive_files.inc(archive.files_written - written)
 
     def _take(self, message: Message, rows: Projection) -> None:
         """Project a message; put it aside if it cannot be used."""
@@ -194,15 +245,31 @@ class Recorder:
             else:
                 self._letters.append(letter)
 
-    async def _write_patiently(self, transaction: Transaction) -> None:
-        """Write, again and again while PostgreSQL is away."""
+    async def _remember_scores(self, messages: Sequence[Message]) -> None:
+        """Take up, from the table, what was said last in runs that go on."""
+        for run_id in runs_of_scores(messages):
+            if not self._scores.knows(run_id):
+                last = self._intake.last_score_beats(run_id)
+                await self._patiently(partial(self._restore_scores, run_id, last))
+
+    async def _restore_scores(self, run_id: RunId, last_beats: Mapping[int, int]) -> None:
+        found: list[tuple[str, int, int]] = []
+        for shard, beat in last_beats.items():
+            # Not beyond what was read: another recorder may have written more.
+            rows = await self._tables.last_scores(run_id, to_beat=beat)
+            count = self._options.shard_count
+            found.extend(row for row in rows if shard_of(row[1], count) == shard)
+        self._scores.restore(run_id, found)
+
+    async def _patiently(self, use: Callable[[], Awaitable[None]]) -> None:
+        """Use the tables, again and again while PostgreSQL is away."""
         options = self._options
         loop = asyncio.get_running_loop()
         deadline = loop.time() + options.outage_seconds_max
         pause = options.retry_seconds_min
         while True:
             try:
-                await self._tables.write(transaction)
+                await use()
             except TransientError as error:
                 self._set_ready(is_ready=False)
                 self._metrics.outages.inc()
@@ -226,9 +293,10 @@ class Recorder:
                     stripe_count=self._options.stripe_count,
                     risk_partition_count=self._options.risk_partition_count,
                 )
-                if is_whole and await self._has_all_dead_letters():
+                if is_whole and await self._has_all_of_the_rest(run_id, last_beat):
                     await self._tables.complete_run(run_id)
                     del self._endings[run_id]
+                    self._scores.forget(run_id)
                     self._runs_recorded += 1
                     self._log.info("run_recorded", run=run_id, last_beat=last_beat)
             except TransientError as error:
@@ -236,10 +304,16 @@ class Recorder:
                 self._log.warning("run_not_completed", run=run_id, error=str(error))
                 return
 
-    async def _has_all_dead_letters(self) -> bool:
-        places = [place for place in self._positions if place.topic in DEAD_LETTER_TOPICS]
+    async def _has_all_of_the_rest(self, run_id: RunId, last_beat: int) -> bool:
+        """Tell whether the frames are archived, and the topics read that name no last beat."""
+        topics = DEAD_LETTER_TOPICS | {topic.name for topic in (TICKS, *SPARSE_TOPICS)}
+        places = [place for place in self._positions if place.topic in topics]
         ends = await self._bus.end_offsets(places)
-        return all(self._positions[place] >= ends[place] for place in places)
+        if self._archive and not self._archive.has_whole(run_id, last_beat, ends):
+            return False
+        return all(
+            self._positions[place] >= ends[place] for place in places if place.topic != TICKS.name
+        )
 
     def _set_ready(self, *, is_ready: bool) -> None:
         self.is_ready = is_ready
@@ -276,5 +350,6 @@ class Recorder:
         """Return how many producers speak on how many partitions of the bus in a run."""
         options = self._options
         risk, shards = options.risk_partition_count, options.shard_count
-        # Decisions and portfolios, one a risk partition; orders and fills, one a pair and stripe.
-        return 2 * risk + 2 * risk * shards * min(options.stripe_count, last_beat + 1)
+        # Decisions and portfolios, one a risk partition; scores, one a shard; orders and fills, one
+        # a pair and stripe.
+        return 2 * risk + shards + 2 * risk * shards * min(options.stripe_count, last_beat + 1)

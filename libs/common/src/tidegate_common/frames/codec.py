@@ -56,7 +56,7 @@ def _layout(names: Iterable[str]) -> dict[str, Column]:
     return {name: _COLUMNS.get(name, _WHOLE) for name in names}
 
 
-_ROW_LAYOUTS: dict[type[FrameRows], dict[str, Column]] = {
+ROW_LAYOUTS: dict[type[FrameRows], dict[str, Column]] = {
     row_type: _layout(field.name for field in fields(row_type))
     for row_type in (ReferenceRows, QuoteRows, BarRows)
 }
@@ -71,7 +71,7 @@ def encode_frame(frame: Frame) -> bytes:
     about = _about(frame.stamp, frame.shard)
     if frame.run_spec:
         about["run_spec"] = frame.run_spec
-    return write_stream(frame.rows, _ROW_LAYOUTS[type(frame.rows)], about)
+    return write_stream(frame.rows, ROW_LAYOUTS[type(frame.rows)], about)
 
 
 def decode_frame(data: bytes) -> Frame:
@@ -83,9 +83,9 @@ def decode_frame(data: bytes) -> Frame:
         If the bytes are not such a stream, or a value is impossible.
     """
     batch, about = read_stream(data)
-    stamp = _stamp(about)
+    stamp = decode_stamp(about)
     row_type = ROWS_OF_KIND[stamp.kind]
-    columns = read_columns(batch, _ROW_LAYOUTS[row_type])
+    columns = read_columns(batch, ROW_LAYOUTS[row_type])
     rows = row_type(**columns.arrays)
     check_rows(rows, unsigned=columns.unsigned)
     return Frame(stamp, _whole(about, "shard"), rows, str(about.get("run_spec", "")))
@@ -111,7 +111,7 @@ def decode_scores(data: bytes) -> ScoreBatch:
     table, about = read_stream(data)
     strategies = _names(about.get("strategies"), "strategies")
     batch = ScoreBatch(
-        stamp=_stamp(about),
+        stamp=decode_stamp(about),
         shard=_whole(about, "shard"),
         strategies=strategies,
         is_ranked=_flags(about.get("is_ranked", [False] * len(strategies))),
@@ -137,7 +137,7 @@ def decode_bars(data: bytes) -> BarBatch:
     """
     table, about = read_stream(data)
     columns = read_columns(table, _BAR_LAYOUT)
-    batch = BarBatch(_stamp(about), _whole(about, "shard"), **columns.arrays)
+    batch = BarBatch(decode_stamp(about), _whole(about, "shard"), **columns.arrays)
     check_bars(batch)
     return batch
 
@@ -176,7 +176,8 @@ def _reason_names(found: object) -> tuple[tuple[str, ...], ...]:
     return tuple(_names(names, "names of a strategy's reasons") for names in found)
 
 
-def _stamp(about: dict[str, object]) -> BeatStamp:
+def decode_stamp(about: dict[str, object]) -> BeatStamp:
+    """Return the stamp that a message is about; raise ContractError if that is none."""
     run, kind, is_last = about.get("run"), about.get("kind"), about.get("is_last")
     if not isinstance(run, str) or not is_run_id(run) or not isinstance(is_last, bool):
         message = (

@@ -151,6 +151,18 @@ def read_columns(batch: pa.RecordBatch, columns: Mapping[str, Column]) -> Column
     return Columns(arrays, frozenset(unsigned))
 
 
+def check_batch(batch: pa.RecordBatch, columns: Mapping[str, Column]) -> None:
+    """Raise ContractError unless a batch has the columns that are expected, without nulls."""
+    for name, column in columns.items():
+        index = batch.schema.get_field_index(name)
+        if index < 0 and column.absent is not None:
+            continue
+        _check_field(name, column, batch.schema.field(index) if index >= 0 else None)
+        found = batch.column(index)
+        if found.null_count or (column.width > 1 and found.values.null_count):
+            _fail_on_nulls(found)
+
+
 def _check_field(name: str, column: Column, field: pa.Field | None) -> None:
     if field is None or not _is_expected(field.type, column):
         many = f" x {column.width}" if column.width > 1 else ""
@@ -161,6 +173,11 @@ def _check_field(name: str, column: Column, field: pa.Field | None) -> None:
     if field.nullable:
         message = f"column {name} must not be nullable"
         raise ContractError(message)
+
+
+def _fail_on_nulls(column: pa.Array) -> None:
+    message = f"a column of {column.type} holds nulls, expected none"
+    raise ContractError(message)
 
 
 def _is_expected(found: pa.DataType, column: Column) -> bool:
@@ -203,8 +220,7 @@ def _from_arrow(column: pa.Array, expected: Column) -> np.ndarray:
         # A stream may hold more values than its rows have.
         values = column.values.slice(0, len(column) * expected.width)
     if column.null_count or values.null_count:
-        message = f"a column of {column.type} holds nulls, expected none"
-        raise ContractError(message)
+        _fail_on_nulls(column)
     if pa.types.is_string(column.type):
         return np.array(column.to_pylist(), dtype=np.object_)
     array = values.to_numpy(zero_copy_only=not pa.types.is_boolean(column.type))

@@ -29,7 +29,8 @@ STARTUP_WAIT_SECONDS = 20.0
 _RETRY_PAUSE_SECONDS = 0.2
 # Any constant does, as long as nobody else on the server uses it: "tide" in ASCII.
 _MIGRATION_LOCK = 0x74696465
-_MIGRATION_TIMEOUT_SECONDS = 60.0
+# A migration may write every row anew.
+_MIGRATION_TIMEOUT_SECONDS = 3_600.0
 _MIGRATION_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _CREATE_VERSIONS = """
 CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -1,11 +1,14 @@
 """A small run as the stages would have written it, without any stage.
 
 For tests of what reads the log: the recorder, the gateway. Every third beat each account has one
-order accepted and one rejected; the order fills half on each of the two beats that follow.
+order accepted and one rejected; the order fills half on each of the two beats that follow. Of two
+instruments the one's score is another in every second beat, and its bar ends in every fourth.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from tidegate_common.bus.base import NewTopic
 from tidegate_common.bus.headers import beat_message, frame_message
@@ -44,19 +47,29 @@ from tidegate_common.events.portfolio import (
     PortfolioState,
     PositionState,
 )
+from tidegate_common.events.recommendations import (
+    RecommendationBatch,
+    RecommendationEntry,
+    StrategyRecommendations,
+)
 from tidegate_common.events.risk import Decision, DecisionBatch, JournalEntry
 from tidegate_common.events.run import AccountSpec, RunSpec, StrategySpec
 from tidegate_common.events.topics import (
+    BARS,
     DEAD_LETTER_PARTITIONS,
     DECISIONS,
     FILLS,
     JOURNAL,
     ORDERS,
     PORTFOLIOS,
+    RECOMMENDATIONS,
+    SCORES,
     TOPICS,
     partition_count,
 )
-from tidegate_common.frames.frame import BeatStamp, Frame, empty_rows
+from tidegate_common.frames.bars import BarBatch
+from tidegate_common.frames.codec import encode_bars, encode_scores
+from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch, empty_rows, no_reasons
 
 RUN_ID = RunId("run-1")
 INSTRUMENT = 1_600_519
@@ -66,6 +79,8 @@ CASH_FEN = 100_000_000
 QUANTITY_SHARES = 200
 PRICE_E4 = 18_000_000
 TICKS_PER_BEAT, SCORES_PER_BEAT = 2, 3
+STRATEGY = "cross"
+BAR_SECONDS = 12
 
 _TS_NS = 1_675_215_000_000_000_000
 _BEAT_NS = 3_000_000_000
@@ -87,7 +102,7 @@ class ScriptedRun:
     def spec(self) -> RunSpec:
         """Return the run's settings."""
         accounts = tuple(AccountSpec(AccountId(name), CASH_FEN) for name in self.accounts)
-        return RunSpec(self.run_id, accounts, (StrategySpec("cross", "ma_cross"),))
+        return RunSpec(self.run_id, accounts, (StrategySpec(STRATEGY, "ma_cross"),))
 
     def messages(self) -> list[Message]:
         """Return the messages of all beats, in an order in which the stages could write them."""
@@ -95,7 +110,7 @@ class ScriptedRun:
 
     def beat_messages(self, beat: int) -> list[Message]:
         """Return the messages of one beat."""
-        messages = self._frames(beat)
+        messages = self._frames(beat) + self._signals(beat)
         for partition in range(self.risk_partition_count):
             if beat % _JOURNAL_SPAN == 0:
                 messages.append(self._journal(partition, beat))
@@ -127,7 +142,7 @@ class ScriptedRun:
             unit=Unit.NONE if is_accepted else Unit.BPS,
             nav_fen=CASH_FEN,
             cause_kind=CauseKind.SCORE,
-            cause="cross",
+            cause=STRATEGY,
             score_e6=400_000,
             score_beat=beat,
             order_id=order_id(self.run_id, beat, account, 0) if is_accepted else "",
@@ -171,13 +186,71 @@ class ScriptedRun:
             positions=(held,),
         )
 
-    def _frames(self, beat: int) -> list[Message]:
+    def scores(self, shard: int, beat: int) -> ScoreBatch:
+        """Return a shard's scores."""
+        said = {INSTRUMENT: 400_000 + beat // 2, OTHER_INSTRUMENT: -400_000}
+        here = [each for each in said if shard_of(each, self.shard_count) == shard]
+        return ScoreBatch(
+            stamp=self._stamp(beat),
+            shard=shard,
+            strategies=(STRATEGY,),
+            is_ranked=(False,),
+            reason_names=((),),
+            strategy=np.zeros(len(here), np.int64),
+            instrument=np.array(here, np.int64),
+            score_e6=np.array([said[each] for each in here], np.int64),
+            reason_e6=no_reasons(len(here)),
+        )
+
+    def bars(self, shard: int, beat: int) -> BarBatch:
+        """Return the bar that ends in a beat."""
+        price, one = np.array([PRICE_E4]), np.array([1])
+        return BarBatch(
+            stamp=self._stamp(beat),
+            shard=shard,
+            period_seconds=one * BAR_SECONDS,
+            ts_end_ns=one * _ts(beat),
+            instrument=one * INSTRUMENT,
+            open_e4=price,
+            high_e4=price + beat,
+            low_e4=price,
+            close_e4=price,
+            volume_shares=one * QUANTITY_SHARES,
+            amount_fen=one * _HALF_FEN,
+        )
+
+    def recommendations(self, beat: int) -> RecommendationBatch:
+        """Return what changes in the lists of a beat."""
+        best = RecommendationEntry(INSTRUMENT, 400_000 + beat // 2, 1, 0, beat)
+        lists = StrategyRecommendations(STRATEGY, beat, TRADE_DATE, _ts(beat), 2, (best,))
+        return RecommendationBatch(self.run_id, beat, TRADE_DATE, _ts(beat), (lists,))
+
+    def _signals(self, beat: int) -> list[Message]:
+        messages = []
+        for shard in range(self.shard_count):
+            origin = Origin(self.run_id, beat, f"signals-{shard}")
+            scores = encode_scores(self.scores(shard, beat))
+            messages.append(beat_message(SCORES, shard, origin, scores))
+            if beat % 4 == 0 and shard == shard_of(INSTRUMENT, self.shard_count):
+                messages.append(
+                    beat_message(BARS, shard, origin, encode_bars(self.bars(shard, beat))),
+                )
+        if beat % 2 == 0:
+            origin = Origin(self.run_id, beat, "recommendations-0")
+            lists = encode_event(self.recommendations(beat))
+            messages.append(beat_message(RECOMMENDATIONS, 0, origin, lists))
+        return messages
+
+    def _stamp(self, beat: int) -> BeatStamp:
         kind = BeatKind.OPEN if beat == 0 else BeatKind.TICK
         is_last = beat == self.beat_count - 1
-        stamp = BeatStamp(self.run_id, beat, kind, TRADE_DATE, _ts(beat), is_last)
+        return BeatStamp(self.run_id, beat, kind, TRADE_DATE, _ts(beat), is_last)
+
+    def _frames(self, beat: int) -> list[Message]:
+        stamp = self._stamp(beat)
         spec = encode_event(self.spec()).decode() if beat == 0 else ""
         return [
-            frame_message(Frame(stamp, shard, empty_rows(kind), spec), "ingest-0")
+            frame_message(Frame(stamp, shard, empty_rows(stamp.kind), spec), "ingest-0")
             for shard in range(self.shard_count)
         ]
 

@@ -1,7 +1,8 @@
 """Decoded batches to rows of one transaction.
 
-Pure: what a batch becomes depends on the batch alone, so the same log gives the same tables,
-however it was cut into transactions.
+Pure: what a batch becomes depends on the batch alone (a score's row, on the score before), so the
+same log gives the same tables, however it was cut into transactions. Of a minute's and a day's
+equity the last beat counts; the store keeps the row of the greater beat.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,22 +14,32 @@ from tidegate_common.errors import ContractError
 from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
 from tidegate_common.events.message import DeadLetter
 from tidegate_common.events.orders import CancelOrder, OrderBatch, SubmitOrder
-from tidegate_common.events.portfolio import PortfolioBatch, PortfolioState
+from tidegate_common.events.portfolio import EquityPoint, PortfolioBatch, PortfolioState
+from tidegate_common.events.recommendations import RecommendationBatch
 from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
-from tidegate_common.frames.frame import BeatStamp
+from tidegate_common.frames.bars import BarBatch
+from tidegate_common.frames.frame import BeatStamp, ScoreBatch
+from tidegate_common.market.sessions import NS_PER_SECOND, shanghai_date, shanghai_seconds
+from tidegate_recorder.engine.market import ScoreMemory, bar_rows, check_trade_date
 from tidegate_recorder.engine.rows import (
+    BarRow,
     BeatRow,
     CancelRow,
     ControlRow,
     DeadLetterRow,
     DecisionRow,
+    EquityDayRow,
+    EquityMinuteRow,
     EquityRow,
     FillRow,
     JournalRow,
     OrderRow,
     OrderUpdateRow,
     PortfolioRow,
+    PositionRow,
+    RecommendationRow,
     RunRow,
+    ScoreRow,
 )
 
 # Canonical JSON of an event; handed in, because engines do not reach the codec.
@@ -37,13 +48,22 @@ Row = tuple[str | int | bool, ...]
 RowType = TypeVar("RowType", bound=Row)
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+_MINUTE_NS = 60 * NS_PER_SECOND
+# A day's last beat, CLOSE, is not before this.
+_CLOSE_SECONDS = 15 * 3_600
 
 
 @dataclass(slots=True)
 class Projection:
-    """Collects rows, one list a table, in the order of the log."""
+    """Collects rows, one list a table, in the order of the log.
+
+    scores_before : what was said before; it is told the scores that are taken here.
+    equity_every_beats : `equity` keeps each n-th beat, and an account's beats with news of it.
+    """
 
     render: Render
+    scores_before: ScoreMemory = field(default_factory=ScoreMemory)
+    equity_every_beats: int = 1
     runs: list[RunRow] = field(default_factory=list)
     beats: list[BeatRow] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
@@ -53,7 +73,13 @@ class Projection:
     order_updates: list[OrderUpdateRow] = field(default_factory=list)
     fills: list[FillRow] = field(default_factory=list)
     equity: list[EquityRow] = field(default_factory=list)
+    equity_minutes: dict[tuple[str, str, int], EquityMinuteRow] = field(default_factory=dict)
+    equity_days: dict[tuple[str, str, int], EquityDayRow] = field(default_factory=dict)
     portfolios: list[PortfolioRow] = field(default_factory=list)
+    positions: list[PositionRow] = field(default_factory=list)
+    scores: list[ScoreRow] = field(default_factory=list)
+    bars: list[BarRow] = field(default_factory=list)
+    recommendations: list[RecommendationRow] = field(default_factory=list)
     dead_letters: list[DeadLetterRow] = field(default_factory=list)
     journal: list[JournalRow] = field(default_factory=list)
 
@@ -97,16 +123,36 @@ class Projection:
             is_last=batch.is_last,
         )
         beats = _storable([row])
-        equity = _storable(
-            [
-                EquityRow(run_id, one.account_id, beat, ts_event_ns, one.cash_fen, one.nav_fen)
-                for one in batch.equity
-            ],
-        )
+        equity = _storable([_equity(batch, one) for one in batch.equity])
         portfolios = _storable([self._portfolio(run_id, one) for one in batch.portfolios])
+        positions = _storable([row for one in batch.portfolios for row in _positions(run_id, one)])
         self.beats.extend(beats)
-        self.equity.extend(equity)
+        self._keep_equity(batch, equity)
         self.portfolios.extend(portfolios)
+        self.positions.extend(positions)
+
+    def add_scores(self, batch: ScoreBatch) -> None:
+        """Take the scores of a shard that are another than before."""
+        self.scores.extend(self.scores_before.take(batch))
+
+    def add_bars(self, batch: BarBatch) -> None:
+        """Take the bars of a shard that ended."""
+        self.bars.extend(bar_rows(batch))
+
+    def add_recommendations(self, batch: RecommendationBatch) -> None:
+        """Take the lists that changed."""
+        rows = [
+            RecommendationRow(
+                run_id=batch.run_id,
+                trade_date=batch.trade_date,
+                beat=batch.beat,
+                strategy=one.strategy,
+                ts_event_ns=batch.ts_event_ns,
+                payload=self.render(one),
+            )
+            for one in batch.strategies
+        ]
+        self.recommendations.extend(_storable(rows))
 
     def add_journal(self, entry: JournalEntry, log: str) -> None:
         """Take an entry of a risk partition's journal in the log of that name."""
@@ -145,9 +191,14 @@ class Projection:
         The journal is not among them: which of its entries count depends on what is stored.
         """
         for name in _PLAIN_TABLES:
-            rows: Sequence[Row] = getattr(self, name)
+            found = getattr(self, name)
+            rows: Sequence[Row] = list(found.values()) if isinstance(found, dict) else found
             if rows:
                 yield name, rows
+
+    def row_count(self) -> int:
+        """Return how many rows there are so far."""
+        return len(self.journal) + sum(len(getattr(self, name)) for name in _PLAIN_TABLES)
 
     def ending_runs(self) -> Iterator[tuple[RunId, int]]:
         """Yield each run that says that it ends here, with its last beat."""
@@ -155,9 +206,23 @@ class Projection:
             if row.is_last:
                 yield RunId(row.run_id), row.beat
 
+    def _keep_equity(self, batch: PortfolioBatch, equity: list[EquityRow]) -> None:
+        """Keep a beat's equity: of some beats each point, of a minute and of a day the last."""
+        is_kept = batch.beat % self.equity_every_beats == 0 or batch.is_last
+        told = {one.account_id for one in batch.portfolios}
+        self.equity.extend(row for row in equity if is_kept or row.account_id in told)
+        minute_ns = batch.ts_event_ns - batch.ts_event_ns % _MINUTE_NS
+        for row in equity:
+            at = (row.run_id, row.trade_date, row.account_id)
+            worth = (row.beat, row.cash_fen, row.nav_fen)
+            minute = EquityMinuteRow(*at, minute_ns, *worth)
+            self.equity_minutes[row.run_id, row.account_id, minute_ns] = minute
+            self.equity_days[row.run_id, row.account_id, row.trade_date] = EquityDayRow(*at, *worth)
+
     def _order(self, run_id: str, order: SubmitOrder) -> OrderRow:
         return OrderRow(
             run_id=run_id,
+            trade_date=_trade_date(order.ts_event_ns),
             beat=order.beat,
             account_id=order.account_id,
             sequence=order.sequence,
@@ -174,6 +239,7 @@ class Projection:
     def _cancel(self, run_id: str, cancel: CancelOrder) -> CancelRow:
         return CancelRow(
             run_id=run_id,
+            trade_date=_trade_date(cancel.ts_event_ns),
             beat=cancel.beat,
             account_id=cancel.account_id,
             sequence=cancel.sequence,
@@ -185,6 +251,7 @@ class Projection:
     def _update(self, run_id: str, update: OrderUpdate) -> OrderUpdateRow:
         return OrderUpdateRow(
             run_id=run_id,
+            trade_date=_trade_date(update.ts_event_ns),
             order_id=update.order_id,
             beat=update.beat,
             account_id=update.account_id,
@@ -201,6 +268,7 @@ class Projection:
     def _fill(self, run_id: str, fill: Fill) -> FillRow:
         return FillRow(
             run_id=run_id,
+            trade_date=_trade_date(fill.ts_event_ns),
             beat=fill.beat,
             account_id=fill.account_id,
             order_beat=fill.order_beat,
@@ -222,6 +290,7 @@ class Projection:
     def _decision(self, run_id: str, decision: Decision) -> DecisionRow:
         return DecisionRow(
             run_id=run_id,
+            trade_date=_trade_date(decision.ts_event_ns),
             beat=decision.beat,
             account_id=decision.account_id,
             sequence=decision.sequence,
@@ -274,7 +343,13 @@ _PLAIN_TABLES = (
     "order_updates",
     "fills",
     "equity",
+    "equity_minutes",
+    "equity_days",
     "portfolios",
+    "positions",
+    "scores",
+    "bars",
+    "recommendations",
     "dead_letters",
 )
 
@@ -294,6 +369,53 @@ def fill_index_of(fill_id: str) -> int:
     return int(index)
 
 
+def _equity(batch: PortfolioBatch, point: EquityPoint) -> EquityRow:
+    return EquityRow(
+        run_id=batch.run_id,
+        trade_date=batch.trade_date,
+        account_id=point.account_id,
+        beat=batch.beat,
+        ts_event_ns=batch.ts_event_ns,
+        cash_fen=point.cash_fen,
+        nav_fen=point.nav_fen,
+    )
+
+
+def _positions(run_id: str, portfolio: PortfolioState) -> list[PositionRow]:
+    """Return the holdings that may be those of the day's end."""
+    if shanghai_seconds(portfolio.ts_event_ns) < _CLOSE_SECONDS:
+        return []
+    return [
+        PositionRow(
+            run_id=run_id,
+            trade_date=portfolio.trade_date,
+            account_id=portfolio.account_id,
+            beat=portfolio.beat,
+            instrument=held.instrument,
+            quantity_shares=held.quantity_shares,
+            sellable_shares=held.sellable_shares,
+            cost_fen=held.cost_fen,
+            mark_e4=held.mark_e4,
+            value_fen=held.value_fen,
+        )
+        for held in portfolio.positions
+    ]
+
+
+def _trade_date(ts_event_ns: int) -> int:
+    """Return the Shanghai date of a market time.
+
+    Raises
+    ------
+    ContractError
+        If it is none that 64 bits hold.
+    """
+    if not 0 <= ts_event_ns <= INT64_MAX:
+        message = f"ts_event_ns must be a time of 64 bits, was {ts_event_ns}"
+        raise ContractError(message)
+    return shanghai_date(ts_event_ns)
+
+
 def _storable(rows: list[RowType]) -> list[RowType]:
     """Return the rows, all of whose values PostgreSQL can keep; one bad row would stop them all."""
     for row in rows:
@@ -306,4 +428,6 @@ def _storable(rows: list[RowType]) -> list[RowType]:
             elif not INT64_MIN <= value <= INT64_MAX:
                 message = f"{name} must be a whole number of 64 bits, was {value}"
                 raise ContractError(message)
+            elif name == "trade_date":
+                check_trade_date(value)
     return rows

@@ -1,5 +1,6 @@
 """Rows of the tables, column by column as the migrations define them.
 
+A row of a table that is partitioned by `trade_date` has it as its second column.
 `payload` is the exact canonical JSON of one event.
 """
 
@@ -31,6 +32,7 @@ class DecisionRow(NamedTuple):
     """A verdict of risk."""
 
     run_id: str
+    trade_date: int
     beat: int
     account_id: str
     sequence: int
@@ -67,6 +69,7 @@ class OrderRow(NamedTuple):
     """An order as risk sent it."""
 
     run_id: str
+    trade_date: int
     beat: int
     account_id: str
     sequence: int
@@ -84,6 +87,7 @@ class CancelRow(NamedTuple):
     """A cancel as risk sent it."""
 
     run_id: str
+    trade_date: int
     beat: int
     account_id: str
     sequence: int
@@ -96,6 +100,7 @@ class OrderUpdateRow(NamedTuple):
     """A state of an order."""
 
     run_id: str
+    trade_date: int
     order_id: str
     beat: int
     account_id: str
@@ -113,6 +118,7 @@ class FillRow(NamedTuple):
     """A trade of ours; `fill_index` is the last part of its id."""
 
     run_id: str
+    trade_date: int
     beat: int
     account_id: str
     order_beat: int
@@ -135,6 +141,7 @@ class EquityRow(NamedTuple):
     """What an account is worth after a beat."""
 
     run_id: str
+    trade_date: int
     account_id: str
     beat: int
     ts_event_ns: int
@@ -146,10 +153,89 @@ class PortfolioRow(NamedTuple):
     """An account's books after a beat that changed them."""
 
     run_id: str
+    trade_date: int
     account_id: str
     beat: int
-    trade_date: int
     nav_fen: int
+    payload: str
+
+
+class EquityMinuteRow(NamedTuple):
+    """What an account is worth after a minute's last beat."""
+
+    run_id: str
+    trade_date: int
+    account_id: str
+    minute_ns: int
+    beat: int
+    cash_fen: int
+    nav_fen: int
+
+
+class EquityDayRow(NamedTuple):
+    """What an account is worth after a day's last beat."""
+
+    run_id: str
+    trade_date: int
+    account_id: str
+    beat: int
+    cash_fen: int
+    nav_fen: int
+
+
+class PositionRow(NamedTuple):
+    """A holding at the end of a day."""
+
+    run_id: str
+    trade_date: int
+    account_id: str
+    beat: int
+    instrument: int
+    quantity_shares: int
+    sellable_shares: int
+    cost_fen: int
+    mark_e4: int
+    value_fen: int
+
+
+class ScoreRow(NamedTuple):
+    """A score that is another than before."""
+
+    run_id: str
+    trade_date: int
+    beat: int
+    strategy: str
+    instrument: int
+    score_e6: int
+    is_ranked: bool
+    ts_event_ns: int
+
+
+class BarRow(NamedTuple):
+    """A bar that ended."""
+
+    run_id: str
+    trade_date: int
+    instrument: int
+    period_seconds: int
+    ts_end_ns: int
+    beat: int
+    open_e4: int
+    high_e4: int
+    low_e4: int
+    close_e4: int
+    volume_shares: int
+    amount_fen: int
+
+
+class RecommendationRow(NamedTuple):
+    """A strategy's best and worst instruments, when they changed."""
+
+    run_id: str
+    trade_date: int
+    beat: int
+    strategy: str
+    ts_event_ns: int
     payload: str
 
 

@@ -9,8 +9,11 @@ from typing import NamedTuple
 from tidegate_common.domain.ids import RunId, is_run_id
 from tidegate_common.errors import ContractError
 from tidegate_common.events.message import Origin
-from tidegate_common.events.topics import FILLS, ORDERS, Topic
+from tidegate_common.events.topics import BARS, FILLS, ORDERS, RECOMMENDATIONS, SCORES, Topic
 from tidegate_recorder.engine.rows import StreamRow
+
+# Said only in beats that have something to say: no beat is missing before another.
+SPARSE_TOPICS = (BARS, RECOMMENDATIONS)
 
 
 class Stream(NamedTuple):
@@ -60,6 +63,8 @@ class Streams:
         step = self._stripe_count if topic.is_striped else 1
         last = self._last_beat.get(stream)
         due = partition % step if last is None else last + step
+        if topic in SPARSE_TOPICS:
+            due = max(due, origin.beat)
         if (origin.beat - due) % step or origin.beat > due:
             reason = (
                 f"expected beat {due} of run {origin.run_id} from {origin.producer}, "
@@ -72,6 +77,14 @@ class Streams:
         self._changed.add(stream)
         return True
 
+    def last_beats(self, run_id: RunId, topic: Topic) -> dict[int, int]:
+        """Return the last beat that each partition of a topic has of a run, if it has any."""
+        return {
+            stream.partition: beat
+            for stream, beat in sorted(self._last_beat.items())
+            if (stream.run_id, stream.topic) == (run_id, topic.name)
+        }
+
     def take_changes(self) -> list[StreamRow]:
         """Return how far the streams have come that moved since the last call."""
         changed, self._changed = sorted(self._changed), set()
@@ -82,6 +95,10 @@ class Streams:
             known = [f"risk-{number}" for number in range(self._risk_partition_count)]
         elif topic is FILLS:
             known = [f"execution-{number}" for number in range(self._shard_count)]
+        elif topic in {SCORES, BARS}:
+            known = [f"signals-{partition}"]
+        elif topic is RECOMMENDATIONS:
+            known = ["recommendations-0"]
         else:
             known = [f"risk-{partition}"]
         if producer not in known:
