@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -27,6 +27,9 @@ from tidegate_common.errors import TidegateError
 from tidegate_common.events.outcome import RunSummary
 from tidegate_common.runtime.settings import load_settings
 from tidegate_common.runtime.system_clock import SystemClock
+
+if TYPE_CHECKING:
+    from tidegate_cli.stack import LocalStack
 
 app = typer.Typer(
     name="tidegate",
@@ -64,6 +67,8 @@ def main_options(
 def up(
     *,
     replay: opt.Replay = None,
+    live: opt.Live = "",
+    symbols: opt.Symbols = None,
     speed: opt.Speed = SPEED_MAX,
     max_wait_ms: opt.MaxWaitMs = 0,
     days: opt.Days = 0,
@@ -85,14 +90,16 @@ def up(
     exit_when_done: opt.ExitWhenDone = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Run the whole platform on this machine, fed by files or by a synthetic market."""
+    """Run the whole platform on this machine, fed by files, live quotes or a synthetic market."""
     from tidegate_cli.services import Topology
-    from tidegate_cli.stack import LocalStack, StackOptions, run_stack
+    from tidegate_cli.stack import LocalStack, StackOptions
 
     clock = SystemClock()
-    check_patience(max_wait_ms=max_wait_ms, speed=speed)
+    check_patience(max_wait_ms=0 if live else max_wait_ms, speed=speed)
     run = RunOptions(
         files=tuple(replay or ()),
+        live=live,
+        symbols=tuple(symbols or ()),
         strategies=tuple(strategy or ()),
         cash=cash,
         accounts=accounts,
@@ -119,6 +126,12 @@ def up(
         clock=clock,
         screen=Screen(clock),
     )
+    _serve_stack(stack, is_exiting=exit_when_done, as_json=as_json)
+
+
+def _serve_stack(stack: "LocalStack", *, is_exiting: bool, as_json: bool) -> None:
+    from tidegate_cli.stack import run_stack
+
     shown: list[RunSummary] = []
 
     def show(summary: RunSummary) -> None:
@@ -126,7 +139,7 @@ def up(
         shown.append(summary)
 
     try:
-        run_interruptible(run_stack(stack, show=show, is_exiting=exit_when_done))
+        run_interruptible(run_stack(stack, show=show, is_exiting=is_exiting))
     except InterruptedByUser:
         # Ctrl-C is how a stack that has done its run and serves on is meant to end.
         if not shown:
@@ -375,3 +388,46 @@ def topics_create(
     )
     count = run_interruptible(create_topics(settings.kafka.config(), topology))
     typer.echo(f"{count} topics are there")
+
+
+feed_app = typer.Typer(help="Files and clients as feeds.", no_args_is_help=True)
+app.add_typer(feed_app, name="feed")
+
+
+@feed_app.callback()
+def feed_options() -> None:
+    """Work on files and clients as feeds."""
+
+
+@feed_app.command("push")
+def feed_push(
+    *,
+    files: opt.PushedFiles,
+    token: opt.PushToken,
+    url: opt.PushUrl = "",
+    speed: opt.Speed = SPEED_MAX,
+    data_dir: opt.DataDir = opt.DATA_DIR_DEFAULT,
+    as_json: opt.Json = False,
+) -> None:
+    """Stream recorded quotes to a running ingest, as a user's own feed would."""
+    from tidegate_cli.feed_push import PushSummary, find_push_url, push_files
+    from tidegate_ingest.shell import Pacer
+
+    given = parse_speed(speed)
+
+    async def work() -> PushSummary:
+        return await push_files(
+            files,
+            url=url or await find_push_url(data_dir),
+            token=token,
+            pacer=None if given == SPEED_MAX else Pacer(SystemClock(), float(given[:-1])),
+        )
+
+    summary = run_interruptible(work())
+    if as_json:
+        print_json(asdict(summary))
+    else:
+        typer.echo(
+            f"{summary.messages:,} messages to run {summary.run_id}, "
+            f"its next beat is {summary.next_beat:,}"
+        )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tidegate_cli.limits import load_limits
+from tidegate_cli.live_feed import live_max_wait_ms, live_spec
 from tidegate_common.clock import Clock
 from tidegate_common.codec import encode_event
 from tidegate_common.domain.enums import RunMode
@@ -58,6 +59,7 @@ class RunOptions:
     """What the user asks for; see `tidegate up --help`.
 
     files : none stands for a synthetic market of `instruments`.
+    live : sources of live quotes with commas instead, of `symbols`; "" for none.
     cash : CNY per account, as text.
     days : at most so many trading days; 0 for all of the files, or one synthetic day.
     warmup_days : of these, so many at the start are not traded.
@@ -66,6 +68,8 @@ class RunOptions:
     """
 
     files: tuple[str, ...] = ()
+    live: str = ""
+    symbols: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()
     cash: str = CASH_DEFAULT
     accounts: int = 1
@@ -101,6 +105,7 @@ def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
         accounts=_accounts(options.accounts, parse_cash(options.cash), limits.accounts),
         strategies=strategies,
         feed=feed,
+        mode=RunMode.REPLAY if feed.live is None else RunMode.LIVE,
         seed=options.seed,
         construction=limits.construction,
         limits=limits.limits,
@@ -108,7 +113,7 @@ def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
         execution=limits.execution,
         warmup_days=options.warmup_days,
         programme_trading=limits.programme_trading,
-        max_wait_ms=options.max_wait_ms,
+        max_wait_ms=options.max_wait_ms or live_max_wait_ms(feed.live),
     )
     return replace(spec, run_id=_run_id(options.run_id, spec, clock))
 
@@ -211,6 +216,15 @@ def _accounts(
 
 
 def _feed(options: RunOptions) -> FeedSpec:
+    if options.symbols and not options.live:
+        message = "--symbols are those of a live run: name its sources with --live"
+        raise ConfigError(message)
+    if options.live:
+        if options.files:
+            message = "a run is fed by --live or by --replay, not by both"
+            raise ConfigError(message)
+        live = live_spec(options.live, options.symbols)
+        return FeedSpec(live=live, day_count_max=options.days)
     if not options.files:
         market = SyntheticSpec(
             seed=options.seed,

@@ -28,11 +28,51 @@ Data = Annotated[
         rich_help_panel=FEED_PANEL,
     ),
 ]
+Live = Annotated[
+    str,
+    typer.Option(
+        "--live",
+        metavar="SOURCES",
+        help="Live quotes of sina, tencent, eastmoney, asked in this order, or push: of your own "
+        "client; needs --symbols.",
+        rich_help_panel=FEED_PANEL,
+    ),
+]
+Symbols = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--symbols",
+        metavar="SYMBOL…",
+        help="Shares of a live run, such as 600519.SH,000001.SZ, or a file with one a line.",
+        rich_help_panel=FEED_PANEL,
+    ),
+]
+PushedFiles = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE…", help="Recorded snapshots to push.", show_default=False),
+]
+PushToken = Annotated[
+    str,
+    typer.Option(
+        "--token",
+        envvar="TIDEGATE_INGEST_LIVE__PUSH_TOKEN",
+        help="What ingest was told that a client must know.",
+        show_default=False,
+    ),
+]
+PushUrl = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        metavar="WS_URL",
+        help="Where ingest takes quotes; default: the stack of --data-dir.",
+    ),
+]
 Days = Annotated[
     int,
     typer.Option(
         "--days",
-        help="At most so many trading days; 0: all of the files, or one synthetic day.",
+        help="At most so many trading days; 0: all of the files, else one day.",
         rich_help_panel=FEED_PANEL,
     ),
 ]
@@ -200,7 +240,8 @@ MaxWaitMs = Annotated[
         "--max-wait-ms",
         metavar="MS",
         help="Of a paced run: risk goes on without a shard that is so late in a beat and rejects "
-        "orders in its instruments; well below the time between beats. 0: it waits.",
+        "orders in its instruments; well below the time between beats. 0: it waits, or 1,000 in a "
+        "live run.",
         rich_help_panel=RUN_PANEL,
     ),
 ]

@@ -1,6 +1,7 @@
 """`tidegate up`: servers, topics, tables, services, one run, and the way back down."""
 
 import asyncio
+import math
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -45,7 +46,7 @@ from tidegate_cli.stack_file import (
 )
 from tidegate_cli.supervisor import Supervisor
 from tidegate_cli.topics import create_topics
-from tidegate_cli.watch import Probes, Recorded, RunWatch, Status, StatusClient
+from tidegate_cli.watch import STALL_SECONDS_MAX, Probes, Recorded, RunWatch, Status, StatusClient
 from tidegate_common.clock import Clock
 from tidegate_common.codec import encode_event
 from tidegate_common.errors import ConfigError, TransientError
@@ -307,6 +308,8 @@ class RunningStack:
             ),
             clock=self.clock,
             show=self.screen.show_progress,
+            # A night without beats is no stand-still.
+            stall_seconds_max=STALL_SECONDS_MAX if self.spec.feed.live is None else math.inf,
         )
         wall_s = await watch.until_complete()
         self.screen.end_progress()

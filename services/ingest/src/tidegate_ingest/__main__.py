@@ -21,6 +21,7 @@ from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_ingest.adapters.feed import Feed, open_feed
 from tidegate_ingest.adapters.lease_log import LeaseLog
 from tidegate_ingest.engine.lease import Candidate
+from tidegate_ingest.live_service import serve_live
 from tidegate_ingest.metrics import IngestMetrics
 from tidegate_ingest.settings import IngestSettings
 from tidegate_ingest.shell import Cursor, Pacer, Progress, Publisher, Replay, Sequencer
@@ -33,6 +34,9 @@ async def serve(service: Service[IngestSettings]) -> None:
     """Open the feed of the run; send it, or stand by."""
     settings = service.settings
     spec = _read_spec(settings)
+    if spec.feed.live is not None:
+        await serve_live(service, spec, spec.feed.live)
+        return
     feed = await asyncio.to_thread(open_feed, spec)
     await asyncio.to_thread(_warm_up, spec.run_id)
     config = settings.kafka.config()

@@ -2,10 +2,33 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from tidegate_common.runtime.settings import ServiceSettings
+
+
+class LiveSettings(BaseModel):
+    """How public quote services are asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sina_url: str = Field("https://hq.sinajs.cn", description="address of Sina's quotes")
+    tencent_url: str = Field("https://qt.gtimg.cn", description="address of Tencent's quotes")
+    eastmoney_url: str = Field(
+        "https://push2.eastmoney.com",
+        description="address of Eastmoney's quotes",
+    )
+    timeout_seconds: float = Field(2.0, gt=0, le=30, description="longest wait for an answer, s")
+    requests_per_second_max: float = Field(
+        8.0,
+        gt=0,
+        le=100,
+        description="requests to one service",
+    )
+    push_host: str = Field("127.0.0.1", description="address on which pushed quotes are taken")
+    push_port: int = Field(0, ge=0, le=65_535, description="its port; 0 takes a free one")
+    push_token: SecretStr | None = Field(None, description="what a client of `push` must know")
 
 
 class IngestSettings(ServiceSettings):
@@ -29,3 +52,4 @@ class IngestSettings(ServiceSettings):
         description="name of this process among those that may feed the run; default: one made of "
         "host and process id. Started again under its name it goes on at once",
     )
+    live: LiveSettings = LiveSettings()

@@ -206,17 +206,31 @@ class SyntheticSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedSpec:
-    """Where the beats come from: files, or a synthetic market when there are none.
+class LiveSpec:
+    """The living market, as long as it lasts; it cannot be asked again.
 
-    day_count_max : replay at most so many trading days, 0 for all.
-    beat_interval_ms : length of a beat in a snapshot feed.
+    sources : quote services in the order in which they are asked, the next one where one fails
+        (`sina`, `tencent`, `eastmoney`); or `push` alone, a user's own feed.
+    symbols : such as `600519.SH`, sorted, without repeats.
+    """
+
+    sources: tuple[str, ...]
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSpec:
+    """Where the beats come from: one of files, a synthetic market and the living one.
+
+    day_count_max : replay at most so many trading days, 0 for all; a live run, 0 for one.
+    beat_interval_ms : length of a beat in a snapshot feed; of a live one, time between beats.
     """
 
     files: tuple[InputFile, ...] = ()
     synthetic: SyntheticSpec | None = None
     day_count_max: int = 0
     beat_interval_ms: int = 3_000
+    live: LiveSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

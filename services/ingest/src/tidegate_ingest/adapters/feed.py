@@ -41,6 +41,12 @@ def open_feed(spec: RunSpec) -> Feed:
         If the spec names no source or two, or its source cannot be read as it says.
     """
     feed = spec.feed
+    if feed.live is not None:
+        message = (
+            f"run {spec.run_id} was fed live: its quotes cannot be asked for again, "
+            "and its frames are in the log of its broker only"
+        )
+        raise ConfigError(message)
     if feed.files and feed.synthetic is None:
         return open_files(spec)
     if feed.synthetic is not None and not feed.files:
