@@ -13,7 +13,7 @@ from tidegate_common.events.message import Message
 from tidegate_common.events.topics import BARS, RECOMMENDATIONS, TOPICS
 
 GARBAGE = b"\xff not a message of ours"
-MARKET = ("--seed", 8, "--accounts", 2)
+MARKET = ("--instruments", 20, "--seed", 8, "--accounts", 2)
 # No stage reads these yet.
 UNREAD = {BARS, RECOMMENDATIONS}
 # Who reads snapshots checks them by checksum and passes over what does not add up.

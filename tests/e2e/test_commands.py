@@ -29,7 +29,7 @@ def test_stack_commands_on_two_partitions_are_recorded_and_verified(
     """Each partition lets its copy in at a beat of its own, and a kill -9 forgets none."""
     dsn, _ = postgres_dsns
     options = (
-        *("--run-id", "day", "--seed", 6, "--accounts", 4, "--days", 2),
+        *("--run-id", "day", "--instruments", 20, "--seed", 6, "--accounts", 4, "--days", 2),
         *("--shards", 2, "--risk-partitions", PARTITIONS),
         *("--speed", "max", "--exit-when-done", "--json"),
     )

@@ -18,6 +18,7 @@ from tidegate_ingest.adapters.feed import open_feed
 from tidegate_recorder.queries import fill_payloads, order_update_payloads
 
 SEED = 6
+INSTRUMENTS = 20
 ACCOUNTS = 2
 DAYS = 1
 BEATS = 402
@@ -40,7 +41,8 @@ def test_stack_kills_of_execution_leave_fills_and_order_states_as_they_are(
     """It comes back with every working order, its place in the queue and what it had taken."""
     dsn, _ = postgres_dsns
     options = (
-        *("--run-id", "day", "--seed", SEED, "--accounts", ACCOUNTS, "--days", DAYS),
+        *("--run-id", "day", "--instruments", INSTRUMENTS, "--seed", SEED),
+        *("--accounts", ACCOUNTS, "--days", DAYS),
         *("--shards", len(SERVICES), "--speed", "max", "--exit-when-done", "--json"),
     )
     dice = random.Random(SEED)
@@ -62,7 +64,9 @@ def test_stack_kills_of_execution_leave_fills_and_order_states_as_they_are(
 
 def undisturbed() -> tuple[list[str], list[str]]:
     """Return the fills and order states of the same run in one process, sorted, as JSON."""
-    asked = RunOptions(run_id="day", seed=SEED, accounts=ACCOUNTS, days=DAYS)
+    asked = RunOptions(
+        run_id="day", instruments=INSTRUMENTS, seed=SEED, accounts=ACCOUNTS, days=DAYS
+    )
     spec = compose_run(asked, ManualClock())
     outcomes = list(run_loop(spec, open_feed(spec).frames()))
     assert len(outcomes) == BEATS

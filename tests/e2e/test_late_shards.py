@@ -21,7 +21,8 @@ from tidegate_ingest.adapters.feed import open_feed
 
 SHARDS = 2
 SEED = 6
-# A beat of the synthetic market is 14,400 s / 400 = 36 s: 36 s / 180 = 200 ms.
+INSTRUMENTS = 20
+# A beat of the synthetic market is 15,360 s / 400 = 38 s: 38 s / 180 = 210 ms.
 SPEED = "180x"
 MAX_WAIT_MS = 80
 BEATS_WITHOUT = 40
@@ -36,7 +37,8 @@ def test_stack_goes_on_without_stages_that_stand_still_and_verifies(
     """Live mode does not hang: orders in a shard that nobody speaks of are refused meanwhile."""
     dsn, _ = postgres_dsns
     options = (
-        *("--run-id", "day", "--seed", SEED, "--accounts", 2, "--shards", SHARDS),
+        *("--run-id", "day", "--instruments", INSTRUMENTS, "--seed", SEED),
+        *("--accounts", 2, "--shards", SHARDS),
         *("--speed", SPEED, "--max-wait-ms", MAX_WAIT_MS, "--exit-when-done", "--json"),
     )
 
@@ -61,7 +63,7 @@ def test_stack_goes_on_without_stages_that_stand_still_and_verifies(
 
 async def _publish(address: str, shard: int) -> None:
     """Ask for an instrument of a shard, within its limits."""
-    spec = compose_run(RunOptions(seed=SEED), ManualClock())
+    spec = compose_run(RunOptions(seed=SEED, instruments=INSTRUMENTS), ManualClock())
     rows = next(open_feed(spec).frames()).rows
     assert isinstance(rows, ReferenceRows)
     prices = dict(zip(rows.instrument.tolist(), rows.prev_close_e4.tolist(), strict=True))

@@ -44,7 +44,7 @@ def test_stack_synthetic_market_equals_backtest(tmp_path: Path) -> None:
     """
     (tmp_path / "lean.py").write_text(OWN_STRATEGY, encoding="utf-8")
     strategies = ("book_imbalance", f"{tmp_path / 'lean.py'}:Lean")
-    options = ("--seed", 5, "--accounts", 4, "--strategy", *strategies)
+    options = ("--instruments", 20, "--seed", 5, "--accounts", 4, "--strategy", *strategies)
 
     live = tidegate("up", "--data-dir", tmp_path, *options, *RUN).summary
     shadow = tidegate("backtest", *options, "--json").summary
@@ -60,7 +60,7 @@ def test_stack_two_shards_two_partitions_equal_one_and_one(tmp_path: Path) -> No
 
     So is a standby that goes on with the feed where the active sequencer is held up.
     """
-    options = ("--seed", 6, "--accounts", 4, *RUN)
+    options = ("--instruments", 20, "--seed", 6, "--accounts", 4, *RUN)
 
     one = tidegate("up", "--data-dir", tmp_path / "one", *options).summary
     spread = ("--shards", 2, "--risk-partitions", 2, "--ingest-standby")

@@ -37,7 +37,7 @@ def make_spec(feed: FeedSpec, kind: str, accounts: int = 4) -> RunSpec:
 
 
 SYNTHETIC = make_spec(
-    FeedSpec(synthetic=SyntheticSpec(seed=11, instrument_count=12, day_count=2, beats_per_day=150)),
+    FeedSpec(synthetic=SyntheticSpec(seed=17, instrument_count=12, day_count=2, beats_per_day=150)),
     "book_imbalance",
 )
 

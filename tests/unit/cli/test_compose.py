@@ -30,7 +30,7 @@ def test_compose_run_without_options_is_one_account_on_a_synthetic_market() -> N
     """`tidegate up` alone must show something."""
     spec = compose_run(RunOptions(), ManualClock(OPENING_NS))
 
-    assert spec.feed.synthetic == SyntheticSpec(seed=7)
+    assert spec.feed.synthetic == SyntheticSpec(seed=7, instrument_count=300)
     assert spec.feed.files == ()
     assert [each.name for each in spec.strategies] == ["book_imbalance"]
     assert [(each.account_id, each.cash_fen) for each in spec.accounts] == [("A001", 500_000_000)]
@@ -88,10 +88,23 @@ def test_compose_run_warm_up_days_are_part_of_the_run() -> None:
 
 def test_compose_run_days_of_a_synthetic_market_are_generated() -> None:
     """--days means days of market, whatever the feed."""
-    spec = compose_run(RunOptions(days=3, seed=11, instruments=5), ManualClock())
+    spec = compose_run(RunOptions(days=3, seed=11, instruments=5, beats=90), ManualClock())
 
-    assert spec.feed.synthetic == SyntheticSpec(seed=11, instrument_count=5, day_count=3)
+    assert spec.feed.synthetic == SyntheticSpec(11, 5, day_count=3, beats_per_day=90)
     assert spec.seed == 11
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (RunOptions(instruments=5_501), "--instruments must be from 1 to 5500, was 5501"),
+        (RunOptions(beats=0), "--beats must be from 1 to 100000, was 0"),
+    ],
+)
+def test_compose_run_refuses_a_market_of_no_size(options: RunOptions, message: str) -> None:
+    """One line before a stack is started for it."""
+    with pytest.raises(ConfigError, match=message):
+        compose_run(options, ManualClock())
 
 
 def test_compose_run_accounts_have_sortable_ids() -> None:

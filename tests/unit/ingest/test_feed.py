@@ -247,9 +247,9 @@ def test_open_feed_of_a_synthetic_market_keeps_to_the_days_asked_for() -> None:
 @pytest.mark.parametrize(
     ("market", "complaint"),
     [
-        (SyntheticSpec(instrument_count=0), "instrument_count must be in 1..5000, was 0"),
+        (SyntheticSpec(instrument_count=0), "instrument_count must be in 1..5500, was 0"),
         (SyntheticSpec(day_count=0), "day_count must be in 1..10000, was 0"),
-        (SyntheticSpec(beats_per_day=60_000), "beats_per_day must be in 1..50000, was 60000"),
+        (SyntheticSpec(beats_per_day=100_001), "beats_per_day must be in 1..100000, was 100001"),
         (SyntheticSpec(seed=-1), "seed must be in"),
     ],
 )

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tidegate_cli import options as opt
 from tidegate_cli.compose import (
+    BEATS_DEFAULT,
     CASH_DEFAULT,
     INSTRUMENTS_DEFAULT,
     SEED_DEFAULT,
@@ -74,6 +75,7 @@ def up(
     days: opt.Days = 0,
     warmup_days: opt.WarmupDays = 0,
     instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
+    beats: opt.Beats = BEATS_DEFAULT,
     seed: opt.Seed = SEED_DEFAULT,
     strategy: opt.Strategy = None,
     cash: opt.Cash = CASH_DEFAULT,
@@ -107,6 +109,7 @@ def up(
         days=days,
         warmup_days=warmup_days,
         instruments=instruments,
+        beats=beats,
         limits=limits,
         run_id=run_id,
         config_dir=config_dir,
@@ -119,13 +122,8 @@ def up(
         gateway_port=gateway_port,
         log_level=parse_log_level(log_level),
     )
-    stack = LocalStack(
-        compose_run(run, clock),
-        how,
-        settings=load_settings(CliSettings),
-        clock=clock,
-        screen=Screen(clock),
-    )
+    spec, settings = compose_run(run, clock), load_settings(CliSettings)
+    stack = LocalStack(spec, how, settings=settings, clock=clock, screen=Screen(clock))
     _serve_stack(stack, is_exiting=exit_when_done, as_json=as_json)
 
 
@@ -153,6 +151,7 @@ def backtest(
     days: opt.Days = 0,
     warmup_days: opt.WarmupDays = 0,
     instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
+    beats: opt.Beats = BEATS_DEFAULT,
     seed: opt.Seed = SEED_DEFAULT,
     strategy: opt.Strategy = None,
     cash: opt.Cash = CASH_DEFAULT,
@@ -175,6 +174,7 @@ def backtest(
         days=days,
         warmup_days=warmup_days,
         instruments=instruments,
+        beats=beats,
         limits=limits,
         run_id=run_id,
         config_dir=config_dir,
@@ -317,6 +317,17 @@ def realism(*, data: opt.StreamData, plot: opt.PlotFile = None) -> None:
     if plot is not None:
         plot.write_text(realism_plot(compared), encoding="utf-8")
     typer.echo(realism_document(compared), nl=False)
+
+
+@app.command()
+def synthetic(*, data: opt.RecordedData, plot: opt.PlotFile = None) -> None:
+    """Print how the synthetic market compares with recorded ones."""
+    from tidegate_cli.calibration.report import calibrate, calibration_document, calibration_plot
+
+    calibration = calibrate(data)
+    if plot is not None:
+        plot.write_text(calibration_plot(calibration), encoding="utf-8")
+    typer.echo(calibration_document(calibration), nl=False)
 
 
 @app.command()

@@ -28,14 +28,17 @@ from tidegate_common.events.run import (
     SyntheticSpec,
 )
 from tidegate_ingest.adapters.feed import describe_files
+from tidegate_ingest.adapters.synthetic_market import BEATS_PER_DAY_MAX
 from tidegate_ingest.adapters.szse_sse_snapshots import SNAPSHOT_LAYOUTS
 from tidegate_ingest.adapters.tables import column_names
+from tidegate_ingest.engine.synthetic.shares import INSTRUMENT_COUNT_MAX
 from tidegate_signals.adapters.strategy_files import load_strategy
 
 # A lot of the dearest share (600519) is about 180,000 CNY, and a position aims at a tenth of NAV.
 CASH_DEFAULT: Final = "5000000"
 SEED_DEFAULT: Final = 7
-INSTRUMENTS_DEFAULT: Final = 20
+INSTRUMENTS_DEFAULT: Final = 300
+BEATS_DEFAULT: Final = 400
 ACCOUNTS_MAX: Final = 999
 DAYS_MAX: Final = 10_000
 # A minute: twenty beats of a Level-1 feed. Who would wait longer waits for ever.
@@ -58,7 +61,7 @@ _SHANGHAI: Final = timezone(timedelta(hours=8))
 class RunOptions:
     """What the user asks for; see `tidegate up --help`.
 
-    files : none stands for a synthetic market of `instruments`.
+    files : none stands for a synthetic market of `instruments`, with `beats` a day.
     live : sources of live quotes with commas instead, of `symbols`; "" for none.
     cash : CNY per account, as text.
     days : at most so many trading days; 0 for all of the files, or one synthetic day.
@@ -77,6 +80,7 @@ class RunOptions:
     days: int = 0
     warmup_days: int = 0
     instruments: int = INSTRUMENTS_DEFAULT
+    beats: int = BEATS_DEFAULT
     limits: str = "default"
     run_id: str = ""
     config_dir: Path | None = None
@@ -226,10 +230,13 @@ def _feed(options: RunOptions) -> FeedSpec:
         live = live_spec(options.live, options.symbols)
         return FeedSpec(live=live, day_count_max=options.days)
     if not options.files:
+        _check_range("--instruments", options.instruments, 1, INSTRUMENT_COUNT_MAX)
+        _check_range("--beats", options.beats, 1, BEATS_PER_DAY_MAX)
         market = SyntheticSpec(
             seed=options.seed,
             instrument_count=options.instruments,
             day_count=options.days or _SYNTHETIC_DAYS,
+            beats_per_day=options.beats,
         )
         return FeedSpec(synthetic=market)
     # Absolute, so that every process of the stack and a later `verify` find them.

@@ -92,6 +92,14 @@ Instruments = Annotated[
         rich_help_panel=FEED_PANEL,
     ),
 ]
+Beats = Annotated[
+    int,
+    typer.Option(
+        "--beats",
+        help="Beats a day of the synthetic market; 5120 are one in 3 seconds.",
+        rich_help_panel=FEED_PANEL,
+    ),
+]
 Seed = Annotated[
     int,
     typer.Option("--seed", help="Seed of the run.", rich_help_panel=FEED_PANEL),
@@ -216,6 +224,12 @@ SharedData = Annotated[
 StreamData = Annotated[
     Path,
     typer.Option("--data", metavar="DIR", help="Recorded days; the order streams are in its l2/."),
+]
+RecordedData = Annotated[
+    Path,
+    typer.Option(
+        "--data", metavar="DIR", help="Recorded days: its daily/, l2/, minute/, reference/."
+    ),
 ]
 PlotFile = Annotated[
     Path | None,

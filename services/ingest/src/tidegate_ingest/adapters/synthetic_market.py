@@ -1,19 +1,47 @@
 """The synthetic market as a feed."""
 
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
+from tidegate_common.codec import encode_event
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import RunSpec, SyntheticSpec
-from tidegate_ingest.adapters.day_feed import DayFeed
+from tidegate_common.frames.frame import Frame
 from tidegate_ingest.engine.quality import FeedCounts
-from tidegate_ingest.engine.synthetic import INSTRUMENT_COUNT_MAX, synthetic_days
+from tidegate_ingest.engine.synthetic.market import SyntheticMarket
+from tidegate_ingest.engine.synthetic.shares import INSTRUMENT_COUNT_MAX
 
-# A day is generated at once: 10^6 rows of 26 integers, a few times over, are under a gigabyte.
-ROWS_PER_DAY_MAX = 1_000_000
+# Every second of a day's trading, some times over.
+BEATS_PER_DAY_MAX = 100_000
 DAY_COUNT_MAX = 10_000
 
 
-def open_synthetic(spec: RunSpec, market: SyntheticSpec) -> DayFeed:
+@dataclass(frozen=True, slots=True)
+class SyntheticFeed:
+    """A generated market; each call of `frames` begins anew and gives the same bytes.
+
+    Beats are made one after another: memory holds a few of them, however long the run.
+
+    counts : no rows are read.
+    """
+
+    spec: RunSpec
+    market: SyntheticMarket
+    counts: FeedCounts = field(default_factory=FeedCounts)
+
+    @property
+    def beat_count(self) -> int:
+        """Beats of all days."""
+        return self.market.beat_count
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the beats, whole market, shard 0; the first one carries the run's spec."""
+        run_spec = encode_event(self.spec).decode()
+        for frame in self.market.frames(self.spec.run_id):
+            yield replace(frame, run_spec=run_spec) if frame.stamp.beat == 0 else frame
+
+
+def open_synthetic(spec: RunSpec, market: SyntheticSpec) -> SyntheticFeed:
     """Return the feed of a generated market.
 
     Raises
@@ -21,18 +49,13 @@ def open_synthetic(spec: RunSpec, market: SyntheticSpec) -> DayFeed:
     ConfigError
         If a number of the spec is out of range.
     """
-    beats_max = ROWS_PER_DAY_MAX // max(market.instrument_count, 1)
     _check("seed", market.seed, 0, 2**63 - 1)
     _check("instrument_count", market.instrument_count, 1, INSTRUMENT_COUNT_MAX)
     _check("day_count", market.day_count, 1, DAY_COUNT_MAX)
-    _check("beats_per_day", market.beats_per_day, 1, beats_max)
-    day_count = market.day_count
+    _check("beats_per_day", market.beats_per_day, 1, BEATS_PER_DAY_MAX)
     if spec.feed.day_count_max:
-        day_count = min(day_count, spec.feed.day_count_max)
-    # OPEN and CLOSE come on top of a day's ticks.
-    beat_count = day_count * (market.beats_per_day + 2)
-    chosen = SyntheticSpec(market.seed, market.instrument_count, day_count, market.beats_per_day)
-    return DayFeed(spec, partial(synthetic_days, chosen), day_count, beat_count, FeedCounts())
+        market = replace(market, day_count=min(market.day_count, spec.feed.day_count_max))
+    return SyntheticFeed(spec, SyntheticMarket(market))
 
 
 def _check(name: str, value: int, smallest: int, largest: int) -> None:

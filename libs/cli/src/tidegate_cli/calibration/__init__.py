@@ -1,0 +1,1 @@
+"""The synthetic market beside recorded ones: their statistics, and the document that compares."""
