@@ -387,6 +387,7 @@ def test_run_spec_of_before_warm_up_is_read_with_defaults() -> None:
     del values["accounts"][0]["limits"], values["programme_trading"]
     del values["warmup_days"], values["recommendations_max"], values["max_wait_ms"]
     del values["strategies"][0]["period"], values["strategies"][0]["source_sha256"]
+    del values["feed"]["start_ts_ns"]
 
     spec = decode_event(RunSpec, json.dumps(values).encode())
 

@@ -15,6 +15,7 @@ from tidegate_common.frames.codec import decode_frame, encode_frame
 from tidegate_common.frames.frame import Frame
 from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
 from tidegate_ingest.adapters.feed import Feed, describe_files, open_feed
+from tidegate_ingest.adapters.file_check import check_file
 from tidegate_ingest.engine.normalizer import date_of, instrument_of
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -228,3 +229,49 @@ def test_daily_opens_carry_the_figures_of_the_row_before() -> None:
             np.testing.assert_array_equal(getattr(rows, name), want)
         compared += len(rows)
     assert compared == len(table)
+
+
+@pytest.mark.parametrize(
+    ("name", "rejected", "instruments"),
+    [
+        ("minute/000001_1min_201801.csv.gz", {}, 1),
+        ("minute/bars_15min_2025_2026.parquet", {"impossible_range": 544}, 115),
+        ("minute/hikyuu_1min_price_201812_201902.parquet", {"not_a_quote": 51_600}, 0),
+        ("minute/hikyuu_trades_201902.parquet", {"not_a_quote": 23_148}, 0),
+        ("l2/sse_600519_orders_20230201.parquet", {"not_a_quote": 54_735}, 0),
+        ("l2/sse_600519_trades_20230201.parquet", {"not_a_quote": 27_135}, 0),
+        ("l2/sse_600519_trades_20230202.parquet", {"not_a_quote": 23_168}, 0),
+        ("l2/sse_orders_20230711.parquet", {"not_a_quote": 75_120}, 0),
+        ("l2/sse_trades_20230711.parquet", {"not_a_quote": 50_549}, 0),
+        ("l2/szse_000001_trades_20230201.parquet", {"not_a_quote": 166_811}, 0),
+        ("daily/tushare_raw_2019_2020.parquet", {}, 1_305),
+        ("daily/sh.600000_baostock_1999_2023.csv", {}, 1),
+    ],
+)
+def test_every_other_file_is_counted_to_its_last_row(
+    name: str,
+    rejected: dict[str, int],
+    instruments: int,
+) -> None:
+    """Rows in are rows out and those counted out, in every recorded file."""
+    check = check_file(DATA / name)
+
+    assert check.rejected == rejected
+    assert check.instruments == instruments
+    assert check.rows_in == check.rows_out + sum(rejected.values()) > 0
+
+
+def test_bars_of_one_minute_close_with_the_published_bar() -> None:
+    """SZSE 000001 on 2018-01-02: the day's volume, and the close of the closing call."""
+    frames = _check(_open("minute/000001_1min_201801.csv.gz", day_count_max=2))
+
+    first, second = (frame.rows for frame in frames if frame.stamp.kind is BeatKind.CLOSE)
+    assert isinstance(first, BarRows)
+    assert first.close_e4.tolist() == [137_000]
+    assert len(frames) == 2 * 242
+    opening = frames[242].rows
+    assert isinstance(opening, ReferenceRows)
+    assert opening.prev_close_e4.tolist() == [137_000]
+    assert opening.limit_up_e4.tolist() == [150_700]
+    assert isinstance(second, BarRows)
+    assert second.open_e4.tolist() == [137_300]

@@ -14,6 +14,7 @@ from tidegate_cli.compose import (
     parse_cash,
     parse_log_level,
     parse_speed,
+    parse_start,
 )
 from tidegate_common.clock import ManualClock
 from tidegate_common.domain.enums import RunMode
@@ -234,3 +235,39 @@ def test_check_standby_of_a_live_run_is_refused() -> None:
 def test_check_standby_of_a_replay_or_none_is_accepted(mode: RunMode, *, has_standby: bool) -> None:
     """A replay says the same again; one sequencer needs nobody."""
     check_standby(mode, has_standby=has_standby)
+
+
+@pytest.mark.parametrize(
+    ("text", "start_ns"),
+    [("2023-02-01T09:30:00", OPENING_NS), ("2023-02-01", OPENING_NS - 34_200 * 10**9)],
+)
+def test_parse_start_of_a_day_or_a_time_is_shanghais(text: str, start_ns: int) -> None:
+    """A day begins at midnight."""
+    assert parse_start(text) == start_ns
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "noon", "1989-01-01", "2023-02-30", "2023-02-01T10:00+00:00", "2023-02-01T10:00:00.5"],
+)
+def test_parse_start_of_what_is_no_time_is_a_config_error(text: str) -> None:
+    """Whoever names a time zone means another one."""
+    with pytest.raises(ConfigError, match="--from must be a day or a day and a time"):
+        parse_start(text)
+
+
+def test_compose_run_from_a_day_on_says_so_in_the_feed(tmp_path: Path) -> None:
+    """Another part of the files is another run."""
+    path = tmp_path / "daily.csv"
+    path.write_text(BARS + BAR, encoding="utf-8")
+
+    spec = compose_run(RunOptions(files=(str(path),), start="2023-02-01"), ManualClock(OPENING_NS))
+
+    assert spec.feed.start_ts_ns == OPENING_NS - 34_200 * 10**9
+    assert [each.name for each in spec.strategies] == ["ma_cross"]
+
+
+def test_compose_run_of_a_synthetic_market_from_a_day_on_is_refused() -> None:
+    """It begins where it begins."""
+    with pytest.raises(ConfigError, match="--from needs recorded files"):
+        compose_run(RunOptions(start="2023-02-01"), ManualClock(OPENING_NS))

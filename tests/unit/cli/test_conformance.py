@@ -245,7 +245,7 @@ def test_read_bars_of_tushare_does_not_know_who_is_st(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\n1,2\n", "expected columns of one of: baostock daily, tushare daily; found: a, b"),
+        ("a,b\n1,2\n", "one of: baostock daily, tushare daily, daily bars; found: a, b"),
         (f"{TUSHARE}\n600519,20200803,10,11,9,10,10,1,1\n", r"symbol must look like .*a\.csv\)"),
         (f"{TUSHARE}\n600519.SH,20200803,10,,9,10,10,1,1\n", r"high nan, .* \(row 1\) .*a\.csv\)"),
         (f"{TUSHARE}\n600519.SH,20200803,10,8,9,10,10,1,1\n", "low 9.0, high 8.0"),

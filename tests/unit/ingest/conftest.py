@@ -8,7 +8,7 @@ import pytest
 from tidegate_common.domain.enums import Exchange
 from tidegate_common.domain.units import Float64Array
 from tidegate_common.market.sessions import NS_PER_SECOND, shanghai_ns
-from tidegate_ingest.engine.columns import RawBars, RawSnapshots, TextColumn
+from tidegate_ingest.engine.columns import RawBars, RawMinuteBars, RawSnapshots, TextColumn
 
 TRADE_DATE = 20230201
 BAR_FIGURES = ("turn", "pe_ttm", "pb_mrq", "ps_ttm", "pcf_ttm")
@@ -16,6 +16,7 @@ NINE_THIRTY_SECONDS = 34_200
 
 MakeSnapshots = Callable[..., RawSnapshots]
 MakeBars = Callable[..., RawBars]
+MakeMinutes = Callable[..., RawMinuteBars]
 
 
 def _texts(words: Sequence[str]) -> TextColumn:
@@ -70,6 +71,34 @@ def make_snapshots() -> MakeSnapshots:
             bid_shares=_levels(numbers.get("bid_shares", 300.0), count),
             ask_price=_levels(numbers.get("ask", last + 0.01), count),
             ask_shares=_levels(numbers.get("ask_shares", 200.0), count),
+        )
+
+    return build
+
+
+@pytest.fixture
+def make_minutes() -> MakeMinutes:
+    """Return a builder of bars: 10.00 all the time, 1,000 shares, 10,000 CNY, ends at 09:31."""
+
+    def build(
+        codes: Sequence[str] = ("600519",),
+        *,
+        minutes: Sequence[int] | int = 1,
+        trade_date: int = TRADE_DATE,
+        **numbers: object,
+    ) -> RawMinuteBars:
+        count = len(codes)
+        start_ns = shanghai_ns(trade_date, NINE_THIRTY_SECONDS)
+        after = np.broadcast_to(np.asarray(minutes, dtype=np.int64), (count,))
+        return RawMinuteBars(
+            code=_texts(codes),
+            ts_end_ns=start_ns + after * 60 * NS_PER_SECOND,
+            open=_spread(numbers.get("open", 10.0), count),
+            high=_spread(numbers.get("high", 10.0), count),
+            low=_spread(numbers.get("low", 10.0), count),
+            close=_spread(numbers.get("close", 10.0), count),
+            volume=_spread(numbers.get("volume", 1_000.0), count),
+            amount=_spread(numbers.get("amount", 10_000.0), count),
         )
 
     return build

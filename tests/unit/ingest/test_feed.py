@@ -1,7 +1,7 @@
 """Files and specs become feeds; what the user got wrong is said in one line."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,19 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
+from tests.unit.ingest.file_rows import (
+    Row,
+    baostock_row,
+    exchange_minutes_row,
+    plain_daily_row,
+    plain_minutes_row,
+    plain_snapshot_row,
+    sse_dated_row,
+    sse_row,
+    szse_dated_row,
+    szse_row,
+    tushare_row,
+)
 
 from tidegate_common.codec import decode_event
 from tidegate_common.domain.enums import BeatKind
@@ -18,10 +31,9 @@ from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import FeedSpec, InputFile, RunSpec, SyntheticSpec
 from tidegate_common.frames.codec import encode_frame
 from tidegate_common.market.sessions import shanghai_ns
+from tidegate_ingest.adapters.daily_bars import BAR_LAYOUTS
 from tidegate_ingest.adapters.feed import Feed, RejectReason, describe_files, open_feed
 from tidegate_ingest.adapters.layouts import shorten
-
-Row = Mapping[str, object]
 
 
 def _spec(feed: FeedSpec) -> RunSpec:
@@ -41,117 +53,32 @@ def _write(path: Path, rows: Sequence[Row]) -> Path:
     return path
 
 
-def _levels(bid: str, ask: str, *, first: int = 1) -> dict[str, object]:
-    return {
-        name.format(number): value if number == first else None
-        for number in range(first, first + 5)
-        for name, value in (
-            (bid.partition(" ")[0] + "{}", 9.99),
-            (bid.partition(" ")[2] + "{}", 500),
-            (ask.partition(" ")[0] + "{}", 10.0),
-            (ask.partition(" ")[2] + "{}", 700),
-        )
-    }
-
-
-def _sse(**changes: object) -> Row:
-    return {
-        "UpdateTime": "10:00:00.250",
-        "SecurityID": "600519",
-        "InstruStatus": "TRADE",
-        "PreCloPrice": 10.0,
-        "OpenPrice": 10.0,
-        "HighPrice": 10.1,
-        "LowPrice": 9.9,
-        "LastPrice": 10.0,
-        "TradVolume": 1_000,
-        "Turnover": 10_000.0,
-        **_levels("BidPrice BidVolume", "AskPrice AskVolume"),
-        **changes,
-    }
-
-
-def _szse() -> Row:
-    row = dict(_sse(SecurityID="000333", HighLimitPrice=11.0, LowLimitPrice=9.0, Volume=1_000))
-    del row["InstruStatus"], row["TradVolume"]
-    return {**row, "TradingPhaseCode": "T0      "}
-
-
-def _sse_dated() -> Row:
-    return {
-        "SecurityID": "688378",
-        "DateTime": "2021.12.01T10:00:00.000",
-        "InstrumentStatus": "TRADE",
-        "PreClosePx": 10.0,
-        "OpenPx": 10.0,
-        "HighPx": 10.0,
-        "LowPx": 10.0,
-        "LastPx": 10.0,
-        "TotalVolumeTrade": 1_000,
-        "TotalValueTrade": 10_000.0,
-        **_levels("BidPrice BidOrderQty", "OfferPrice OfferOrderQty", first=0),
-    }
-
-
-def _szse_dated() -> Row:
-    row = dict(_sse_dated())
-    del row["DateTime"], row["InstrumentStatus"]
-    return {
-        **row,
-        "MDDate": "2022.06.01",
-        "MDTime": "10:00:00.000",
-        "SecurityID": "300122.SZ",
-        "TradingPhaseCode": 3,
-        "MaxPx": 12.0,
-        "MinPx": 8.0,
-        **_levels("BuyPrice BuyOrderQty", "SellPrice SellOrderQty"),
-    }
-
-
-def _baostock(**changes: object) -> Row:
-    return {
-        "date": "2023-02-01",
-        "code": "sh.600519",
-        "open": 10.0,
-        "high": 10.1,
-        "low": 9.9,
-        "close": 10.0,
-        "preclose": 10.0,
-        "volume": 1_000,
-        "amount": 10_000.55,
-        "tradestatus": 1,
-        "isST": 0,
-        **changes,
-    }
-
-
-def _tushare(**changes: object) -> Row:
-    return {
-        "ts_code": "000333.SZ",
-        "trade_date": "20230201",
-        "open": 10.0,
-        "high": 10.1,
-        "low": 9.9,
-        "close": 10.0,
-        "pre_close": 10.0,
-        "vol": 24_438.23,
-        "amount": 40_354.893,
-        **changes,
-    }
-
-
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 @pytest.mark.parametrize(
     ("name", "row", "instrument", "trade_date"),
     [
-        ("sse_20230201", _sse(), 1600519, 20230201),
-        ("szse_20230201", _szse(), 2000333, 20230201),
-        ("anything", _sse_dated(), 1688378, 20211201),
-        ("anything", _szse_dated(), 2300122, 20220601),
-        ("daily", _baostock(), 1600519, 20230201),
-        ("daily", _tushare(), 2000333, 20230201),
+        ("sse_20230201", sse_row(), 1600519, 20230201),
+        ("szse_20230201", szse_row(), 2000333, 20230201),
+        ("anything", sse_dated_row(), 1688378, 20211201),
+        ("anything", szse_dated_row(), 2300122, 20220601),
+        ("daily", baostock_row(), 1600519, 20230201),
+        ("daily", tushare_row(), 2000333, 20230201),
+        ("anything", plain_snapshot_row(), 1600519, 20230201),
+        (
+            "anything",
+            plain_snapshot_row(phase="T0", limit_up=11.0, limit_down=9.0),
+            1600519,
+            20230201,
+        ),
+        ("anything", plain_daily_row(), 1600519, 20230201),
+        ("anything", plain_daily_row(prev_close=10.0, is_st=1, is_suspended=0), 1600519, 20230201),
+        ("anything", plain_minutes_row(), 1600519, 20230201),
+        ("anything", exchange_minutes_row(), 2000001, 20230201),
     ],
-    ids=["sse", "szse", "sse-dated", "szse-dated", "baostock", "tushare"],
+    ids=[
+        *("sse", "szse", "sse-dated", "szse-dated", "baostock", "tushare"),
+        *("snapshot", "snapshot-full", "daily", "daily-full", "minutes", "minutes-exchange"),
+    ],
 )
 def test_open_feed_of_each_layout_reads_its_row(
     tmp_path: Path,
@@ -161,7 +88,7 @@ def test_open_feed_of_each_layout_reads_its_row(
     instrument: int,
     trade_date: int,
 ) -> None:
-    """Four snapshot and two daily layouts, in Parquet and in CSV with its leading zeros."""
+    """Every layout, in Parquet and in CSV with its leading zeros."""
     feed = _open(_write(tmp_path / f"{name}.{suffix}", [row]))
 
     frames = list(feed.frames())
@@ -174,7 +101,7 @@ def test_open_feed_of_each_layout_reads_its_row(
 
 def test_open_feed_of_a_snapshot_keeps_every_value(tmp_path: Path) -> None:
     """The exchange's time to the millisecond, empty levels as zeros."""
-    feed = _open(_write(tmp_path / "sse_20230201.parquet", [_sse()]))
+    feed = _open(_write(tmp_path / "sse_20230201.parquet", [sse_row()]))
 
     tick = next(frame for frame in feed.frames() if frame.stamp.kind is BeatKind.TICK)
 
@@ -187,7 +114,7 @@ def test_open_feed_of_a_snapshot_keeps_every_value(tmp_path: Path) -> None:
 
 def test_open_feed_of_tushare_bars_scales_lots_and_thousands(tmp_path: Path) -> None:
     """Volume in lots of 100 shares, amounts in 1,000 CNY."""
-    feed = _open(_write(tmp_path / "daily.parquet", [_tushare()]))
+    feed = _open(_write(tmp_path / "daily.parquet", [tushare_row()]))
 
     close = list(feed.frames())[-1]
 
@@ -197,7 +124,7 @@ def test_open_feed_of_tushare_bars_scales_lots_and_thousands(tmp_path: Path) -> 
 
 def test_open_feed_of_a_suspended_baostock_row_accepts_its_empty_volume(tmp_path: Path) -> None:
     """Part of the suspended rows leave volume and amount empty."""
-    rows = [_baostock(tradestatus=0, volume=None, amount=None), _baostock(code="sh.600000")]
+    rows = [baostock_row(tradestatus=0, volume=None, amount=None), baostock_row(code="sh.600000")]
 
     feed = _open(_write(tmp_path / "daily.parquet", rows))
 
@@ -206,7 +133,7 @@ def test_open_feed_of_a_suspended_baostock_row_accepts_its_empty_volume(tmp_path
 
 def test_open_feed_of_a_bad_time_counts_the_row(tmp_path: Path) -> None:
     """One row without a time does not spoil the file."""
-    rows = [_sse(), _sse(UpdateTime="25:00:00.000"), _sse(UpdateTime=None)]
+    rows = [sse_row(), sse_row(UpdateTime="25:00:00.000"), sse_row(UpdateTime=None)]
 
     feed = _open(_write(tmp_path / "sse_20230201.parquet", rows))
 
@@ -215,7 +142,7 @@ def test_open_feed_of_a_bad_time_counts_the_row(tmp_path: Path) -> None:
 
 def test_feed_frames_read_twice_are_the_same_bytes(tmp_path: Path) -> None:
     """A restarted sequencer says what it said before."""
-    rows = [_sse(), _sse(SecurityID="600000"), _sse(UpdateTime="10:00:03.250")]
+    rows = [sse_row(), sse_row(SecurityID="600000"), sse_row(UpdateTime="10:00:03.250")]
     feed = _open(_write(tmp_path / "sse_20230201.parquet", rows))
 
     first, second = ([encode_frame(frame) for frame in feed.frames()] for _ in range(2))
@@ -292,7 +219,7 @@ def test_describe_files_without_permission_is_a_config_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Said before the run begins; root may read everything, so the refusal is played."""
-    path = _write(tmp_path / "daily.csv", [_baostock()])
+    path = _write(tmp_path / "daily.csv", [baostock_row()])
 
     def refuse(*_args: object, **_kwargs: object) -> None:
         message = "permission denied"
@@ -327,7 +254,7 @@ def test_describe_files_of_a_broken_file_is_one_line(tmp_path: Path, name: str) 
 
 def test_describe_files_with_a_missing_column_names_it(tmp_path: Path) -> None:
     """The nearest layout tells what is missing."""
-    row = {name: value for name, value in _baostock().items() if name != "preclose"}
+    row = {name: value for name, value in baostock_row().items() if name != "preclose"}
 
     with pytest.raises(ConfigError) as caught:
         describe_files([_write(tmp_path / "daily.csv", [row])])
@@ -339,7 +266,7 @@ def test_describe_files_with_a_missing_column_names_it(tmp_path: Path) -> None:
 
 def test_describe_files_without_a_date_is_a_config_error(tmp_path: Path) -> None:
     """Rows of this layout say the time of day only; the name must say the day."""
-    path = _write(tmp_path / "moutai_20231399.parquet", [_sse()])
+    path = _write(tmp_path / "moutai_20231399.parquet", [sse_row()])
 
     with pytest.raises(ConfigError, match="expected one as YYYYMMDD in the file's name"):
         describe_files([path])
@@ -347,7 +274,7 @@ def test_describe_files_without_a_date_is_a_config_error(tmp_path: Path) -> None
 
 def test_describe_files_given_the_same_content_twice_is_a_config_error(tmp_path: Path) -> None:
     """Every row would be a duplicate."""
-    paths = [_write(tmp_path / name, [_baostock()]) for name in ("a.csv", "b.csv")]
+    paths = [_write(tmp_path / name, [baostock_row()]) for name in ("a.csv", "b.csv")]
 
     with pytest.raises(ConfigError, match="expected each file once"):
         describe_files(paths)
@@ -356,26 +283,26 @@ def test_describe_files_given_the_same_content_twice_is_a_config_error(tmp_path:
 def test_describe_files_of_both_kinds_is_a_config_error(tmp_path: Path) -> None:
     """A day of snapshots and a day of bars have different beats."""
     paths = [
-        _write(tmp_path / "daily.csv", [_baostock()]),
-        _write(tmp_path / "sse_20230201.csv", [_sse()]),
+        _write(tmp_path / "daily.csv", [baostock_row()]),
+        _write(tmp_path / "sse_20230201.csv", [sse_row()]),
     ]
 
-    with pytest.raises(ConfigError, match="either snapshots or daily bars"):
+    with pytest.raises(ConfigError, match="expected files of one kind"):
         describe_files(paths)
 
 
 def test_describe_files_moved_elsewhere_is_the_same_content(tmp_path: Path) -> None:
     """A file is what is in it, not where it lies."""
-    here, there = (_write(tmp_path / name, [_baostock()]) for name in ("a.csv", "b.csv"))
+    here, there = (_write(tmp_path / name, [baostock_row()]) for name in ("a.csv", "b.csv"))
 
     assert describe_files([here])[0].sha256 == describe_files([there])[0].sha256
 
 
 def test_open_feed_of_a_changed_file_is_a_config_error(tmp_path: Path) -> None:
     """Another input is another run."""
-    path = _write(tmp_path / "daily.csv", [_baostock()])
+    path = _write(tmp_path / "daily.csv", [baostock_row()])
     files = describe_files([path])
-    _write(path, [_baostock(close=10.05)])
+    _write(path, [baostock_row(close=10.05)])
 
     with pytest.raises(ConfigError, match="has changed since the run was defined"):
         open_feed(_spec(FeedSpec(files=files)))
@@ -383,7 +310,7 @@ def test_open_feed_of_a_changed_file_is_a_config_error(tmp_path: Path) -> None:
 
 def test_open_feed_with_text_for_a_number_is_a_config_error(tmp_path: Path) -> None:
     """A column of words is not a price."""
-    path = _write(tmp_path / "daily.parquet", [_baostock(close="ten")])
+    path = _write(tmp_path / "daily.parquet", [baostock_row(close="ten")])
 
     with pytest.raises(ConfigError, match="expected numbers in column close"):
         _open(path)
@@ -391,7 +318,7 @@ def test_open_feed_with_text_for_a_number_is_a_config_error(tmp_path: Path) -> N
 
 def test_open_feed_with_an_impossible_date_in_a_time_is_a_config_error(tmp_path: Path) -> None:
     """The 30th of February is no moment."""
-    row = {**_sse_dated(), "DateTime": "2021.02.30T10:00:00.000"}
+    row = {**sse_dated_row(), "DateTime": "2021.02.30T10:00:00.000"}
 
     with pytest.raises(ConfigError, match="expected times in column DateTime"):
         _open(_write(tmp_path / "sse.parquet", [row]))
@@ -399,7 +326,7 @@ def test_open_feed_with_an_impossible_date_in_a_time_is_a_config_error(tmp_path:
 
 def test_open_feed_without_a_good_row_says_what_was_wrong(tmp_path: Path) -> None:
     """An empty run would end before it began."""
-    path = _write(tmp_path / "daily.parquet", [_baostock(code="sh.000300")])
+    path = _write(tmp_path / "daily.parquet", [baostock_row(code="sh.000300")])
 
     with pytest.raises(ConfigError, match="found: 1 rows, rejected: not_a_share 1"):
         _open(path)
@@ -411,10 +338,51 @@ def test_open_feed_with_a_wrong_number_is_a_config_error(
     change: dict[str, int],
 ) -> None:
     """A beat has a length and a run has days."""
-    files = describe_files([_write(tmp_path / "daily.csv", [_baostock()])])
+    files = describe_files([_write(tmp_path / "daily.csv", [baostock_row()])])
 
     with pytest.raises(ConfigError, match="beat_interval_ms must be > 0"):
         open_feed(_spec(replace(FeedSpec(files=files), **change)))  # type: ignore[arg-type]
+
+
+def test_open_feed_of_bars_with_exchange_reads_their_clock(tmp_path: Path) -> None:
+    """93100000 is 09:31:00.000; what is none is counted."""
+    times = [93_100_000, 150_000_000, 96_000_000, 250_000_000, 93_160_000, 1.5, None]
+    rows = [exchange_minutes_row(time=time) for time in times]
+    rows.append(exchange_minutes_row(tradingDay="20230231"))
+
+    feed = _open(_write(tmp_path / "minutes.parquet", rows))
+
+    assert feed.counts.rejected == {RejectReason.BAD_TIME: 6}
+    assert [frame.stamp.ts_event_ns for frame in feed.frames()][1:] == [
+        shanghai_ns(20230201, 34_260),
+        *[shanghai_ns(20230201, 54_000)] * 2,
+    ]
+
+
+def test_describe_files_of_an_order_stream_says_what_it_is(tmp_path: Path) -> None:
+    """A known file that is no feed."""
+    row = {"MDDate": "2023.07.11", "MDTime": "09:15:00", "OrderType": 2, "OrderPrice": 10.0}
+
+    with pytest.raises(ConfigError, match="found: orders with date: an order stream, without"):
+        describe_files([_write(tmp_path / "orders.parquet", [row])])
+
+
+def test_open_feed_of_a_file_without_rows_is_a_config_error(tmp_path: Path) -> None:
+    """Nothing to replay."""
+    table = pa.Table.from_pylist([dict(plain_daily_row())]).slice(0, 0)
+    pq.write_table(table, tmp_path / "daily.parquet")
+
+    with pytest.raises(ConfigError, match="found: 0 rows, rejected: none"):
+        _open(tmp_path / "daily.parquet")
+
+
+def test_layout_read_of_a_file_without_rows_is_a_config_error(tmp_path: Path) -> None:
+    """Who asks for all rows at once expects some."""
+    table = pa.Table.from_pylist([dict(baostock_row())]).slice(0, 0)
+    pq.write_table(table, tmp_path / "daily.parquet")
+
+    with pytest.raises(ConfigError, match=r"expected rows in .*, found none"):
+        BAR_LAYOUTS[0].read(tmp_path / "daily.parquet")
 
 
 def test_shorten_of_many_names_says_how_many_more() -> None:

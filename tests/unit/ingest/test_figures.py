@@ -8,17 +8,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.unit.ingest.recordings import Recorded, record_bars
 
+from tidegate_common.domain.units import Float64Array
 from tidegate_common.frames.rows import FIGURES
-from tidegate_ingest.adapters.daily_bars import read_baostock
+from tidegate_ingest.adapters.daily_bars import BAR_LAYOUTS
 from tidegate_ingest.engine.columns import BarColumns, RawBars
-from tidegate_ingest.engine.figures import known_figures
+from tidegate_ingest.engine.figures import KnownFigures
 from tidegate_ingest.engine.normalizer import normalize_bars
-from tidegate_ingest.engine.recording import Recording, record_bars
+from tidegate_ingest.engine.sequencer import Day
 
 MakeBars = Callable[..., RawBars]
 DAYS = ("2023-02-01", "2023-02-02", "2023-02-03")
 NAN = float("nan")
+BAOSTOCK = BAR_LAYOUTS[0]
 
 
 def _columns(raw: RawBars) -> BarColumns:
@@ -26,7 +29,17 @@ def _columns(raw: RawBars) -> BarColumns:
     return columns.take(np.lexsort((columns.instrument, columns.trade_date)))
 
 
-def _opened(recording: Recording) -> list[dict[str, list[float]]]:
+def known_figures(rows: BarColumns) -> dict[str, Float64Array]:
+    """Return the figures of sorted rows, day by day."""
+    figures = KnownFigures()
+    days = [rows.take(rows.trade_date == date) for date in np.unique(rows.trade_date)]
+    known = [figures.of_day(day) for day in days]
+    return {
+        name: np.concatenate([np.zeros(0), *(each[name] for each in known)]) for name in FIGURES
+    }
+
+
+def _opened(recording: Recorded[Day]) -> list[dict[str, list[float]]]:
     return [
         {name: getattr(day.reference, name).tolist() for name in FIGURES} for day in recording.days
     ]
@@ -137,9 +150,7 @@ def test_open_of_a_day_does_not_see_figures_of_that_day_or_later(
     }
 
     one, other = (
-        _opened(
-            record_bars([make_bars(["sh.600519"] * 4, dates=dates, **numbers)], day_count_max=0)
-        )
+        _opened(record_bars(make_bars(["sh.600519"] * 4, dates=dates, **numbers)))
         for numbers in (first, second)
     )
 
@@ -166,7 +177,7 @@ def test_read_baostock_without_some_figures_says_nan(
     path = tmp_path / "daily.parquet"
     pq.write_table(pa.Table.from_pylist([row]), path)
 
-    raw = read_baostock(path)
+    raw = BAOSTOCK.read(path)
 
     columns = dict(zip(("turn", "pe_ttm", "pb_mrq", "ps_ttm", "pcf_ttm"), figures, strict=True))
     for name, column in columns.items():
@@ -179,7 +190,7 @@ def test_figures_change_nothing_else_of_a_day(make_bars: MakeBars) -> None:
     known = make_bars(["sh.600519"] * 3, dates=DAYS, turn=1.0, pe_ttm=5.0)
     unknown = make_bars(["sh.600519"] * 3, dates=DAYS)
 
-    one, other = (record_bars([raw], day_count_max=0) for raw in (known, unknown))
+    one, other = (record_bars(raw) for raw in (known, unknown))
 
     for mine, yours in zip(one.days, other.days, strict=True):
         for field in fields(mine.reference):

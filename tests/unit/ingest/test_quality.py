@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from tests.unit.ingest.recordings import record_bars, record_snapshots
 
 from tidegate_ingest.engine.columns import RawBars, RawSnapshots
 from tidegate_ingest.engine.quality import RejectReason
-from tidegate_ingest.engine.recording import record_bars, record_snapshots
 
 Rejected = dict[RejectReason, int]
 MakeSnapshots = Callable[..., RawSnapshots]
@@ -15,13 +15,13 @@ MakeBars = Callable[..., RawBars]
 
 
 def _rejected(*raws: RawSnapshots) -> Rejected:
-    counts = record_snapshots(raws, beat_interval_ms=3_000, day_count_max=0).counts
+    counts = record_snapshots(*raws).counts
     assert counts.rows_in == counts.rows_out + sum(counts.rejected.values())
     return counts.rejected
 
 
 def _rejected_bars(*raws: RawBars) -> Rejected:
-    counts = record_bars(raws, day_count_max=0).counts
+    counts = record_bars(*raws).counts
     assert counts.rows_in == counts.rows_out + sum(counts.rejected.values())
     return counts.rejected
 
@@ -160,7 +160,7 @@ def test_record_snapshots_beyond_the_files_own_limit_reject_the_row(
     ("fault", "reason"),
     [
         ({"dates": "someday"}, RejectReason.BAD_TIME),
-        ({"codes": ["600519"]}, RejectReason.BAD_SYMBOL),
+        ({"codes": ["Moutai"]}, RejectReason.BAD_SYMBOL),
         ({"codes": ["sh.000300"]}, RejectReason.NOT_A_SHARE),
         ({"close": np.nan}, RejectReason.NOT_FINITE),
         ({"volume": -1.0}, RejectReason.NEGATIVE),
@@ -183,7 +183,7 @@ def test_record_bars_of_one_instrument_day_twice_keeps_the_first_file(
     make_bars: MakeBars,
 ) -> None:
     """Two sources may cover one share; the order of the files decides."""
-    recording = record_bars([make_bars(close=10.0), make_bars(close=10.0)], day_count_max=0)
+    recording = record_bars(make_bars(close=10.0), make_bars(close=10.0))
 
     assert recording.counts.rejected == {RejectReason.DUPLICATE: 1}
     assert recording.days[0].bars.close_e4.tolist() == [100_000]

@@ -72,6 +72,7 @@ def up(
     symbols: opt.Symbols = None,
     speed: opt.Speed = SPEED_MAX,
     max_wait_ms: opt.MaxWaitMs = 0,
+    start: opt.Start = "",
     days: opt.Days = 0,
     warmup_days: opt.WarmupDays = 0,
     instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
@@ -107,6 +108,7 @@ def up(
         accounts=accounts,
         seed=seed,
         days=days,
+        start=start,
         warmup_days=warmup_days,
         instruments=instruments,
         beats=beats,
@@ -148,6 +150,7 @@ def _serve_stack(stack: "LocalStack", *, is_exiting: bool, as_json: bool) -> Non
 def backtest(
     *,
     data: opt.Data = None,
+    start: opt.Start = "",
     days: opt.Days = 0,
     warmup_days: opt.WarmupDays = 0,
     instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
@@ -172,6 +175,7 @@ def backtest(
         accounts=accounts,
         seed=seed,
         days=days,
+        start=start,
         warmup_days=warmup_days,
         instruments=instruments,
         beats=beats,
@@ -408,6 +412,18 @@ app.add_typer(feed_app, name="feed")
 @feed_app.callback()
 def feed_options() -> None:
     """Work on files and clients as feeds."""
+
+
+@feed_app.command("check")
+def feed_check(*, files: opt.CheckedFiles, as_json: opt.Json = False) -> None:
+    """Show what ingest would make of each file: its layout, and its rows in, out and rejected."""
+    from tidegate_cli.feed_check import check_json, check_table
+
+    for path in files:
+        if as_json:
+            print_json(check_json(path))
+        else:
+            Console().print(check_table(path))
 
 
 @feed_app.command("push")

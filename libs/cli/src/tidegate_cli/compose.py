@@ -21,16 +21,13 @@ from tidegate_common.events.run import (
     AccountSpec,
     ConstructionSpec,
     FeedSpec,
-    InputFile,
     RiskLimits,
     RunSpec,
     StrategySpec,
     SyntheticSpec,
 )
-from tidegate_ingest.adapters.feed import describe_files
+from tidegate_ingest.adapters.feed import describe_files, hold_quotes
 from tidegate_ingest.adapters.synthetic_market import BEATS_PER_DAY_MAX
-from tidegate_ingest.adapters.szse_sse_snapshots import SNAPSHOT_LAYOUTS
-from tidegate_ingest.adapters.tables import column_names
 from tidegate_ingest.engine.synthetic.shares import INSTRUMENT_COUNT_MAX
 from tidegate_signals.adapters.strategy_files import load_strategy
 
@@ -55,6 +52,9 @@ _SEED_MAX: Final = 2**63 - 1
 _RUN_ID_HASH_DIGITS: Final = 4
 # The market's time, as everywhere in the platform; China has had no summer time since 1991.
 _SHANGHAI: Final = timezone(timedelta(hours=8))
+_NS_PER_SECOND: Final = 1_000_000_000
+# Nothing was traded before.
+_START_YEAR_MIN: Final = 1990
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class RunOptions:
     warmup_days : of these, so many at the start are not traded.
     run_id : "" for one made of the clock and the spec.
     max_wait_ms : risk waits so long for a late shard; 0 for as long as it takes.
+    start : "" for all of the files, or from which day and time on, Shanghai.
     """
 
     files: tuple[str, ...] = ()
@@ -85,6 +86,7 @@ class RunOptions:
     run_id: str = ""
     config_dir: Path | None = None
     max_wait_ms: int = 0
+    start: str = ""
 
 
 def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
@@ -162,6 +164,24 @@ def parse_cash(text: str) -> int:
     return int(yuan * FEN_PER_YUAN)
 
 
+def parse_start(text: str) -> int:
+    """Return a day, or a day and a time such as `2023-02-01T10:00`, Shanghai, as UTC epoch ns.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is not None or at.microsecond or at.year < _START_YEAR_MIN:
+        message = f"--from must be a day or a day and a time, as 2023-02-01T10:00, was {text!r}"
+        raise ConfigError(message)
+    return int(at.replace(tzinfo=_SHANGHAI).timestamp()) * _NS_PER_SECOND
+
+
 def parse_speed(text: str) -> str:
     """Return a speed as ingest takes it: `max`, or market seconds per second such as `60x`."""
     if text == SPEED_MAX or re.fullmatch(r"[1-9][0-9]{0,5}x", text):
@@ -223,6 +243,10 @@ def _feed(options: RunOptions) -> FeedSpec:
     if options.symbols and not options.live:
         message = "--symbols are those of a live run: name its sources with --live"
         raise ConfigError(message)
+    if options.start and not options.files:
+        found = "live quotes" if options.live else "a synthetic market"
+        message = f"--from needs recorded files, found {found}"
+        raise ConfigError(message)
     if options.live:
         if options.files:
             message = "a run is fed by --live or by --replay, not by both"
@@ -241,7 +265,9 @@ def _feed(options: RunOptions) -> FeedSpec:
         return FeedSpec(synthetic=market)
     # Absolute, so that every process of the stack and a later `verify` find them.
     paths = [Path(name).absolute() for name in options.files]
-    return FeedSpec(files=describe_files(paths), day_count_max=options.days)
+    files = describe_files(paths)
+    start_ts_ns = parse_start(options.start) if options.start else 0
+    return FeedSpec(files=files, day_count_max=options.days, start_ts_ns=start_ts_ns)
 
 
 def _strategies(
@@ -249,7 +275,8 @@ def _strategies(
     feed: FeedSpec,
     directory: Path,
 ) -> tuple[StrategySpec, ...]:
-    default = STRATEGY_OF_BARS if _is_bars(feed.files) else STRATEGY_OF_QUOTES
+    paths = [Path(file.path) for file in feed.files]
+    default = STRATEGY_OF_QUOTES if not paths or hold_quotes(paths) else STRATEGY_OF_BARS
     names = options.strategies or (default,)
     strategies = tuple(load_strategy(name, directory) for name in names)
     seen: set[str] = set()
@@ -274,14 +301,6 @@ def _check_capital(
                 f"its strategies are {', '.join(names)}"
             )
             raise ConfigError(message)
-
-
-def _is_bars(files: Sequence[InputFile]) -> bool:
-    """Tell whether described files hold bars; they are all of one kind."""
-    if not files:
-        return False
-    found = column_names(Path(files[0].path))
-    return all(layout.missing(found) for layout in SNAPSHOT_LAYOUTS)
 
 
 def _run_id(chosen: str, spec: RunSpec, clock: Clock) -> RunId:

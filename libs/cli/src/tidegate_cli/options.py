@@ -235,9 +235,22 @@ PlotFile = Annotated[
     Path | None,
     typer.Option("--plot", metavar="FILE", help="Where to write the plot, as SVG."),
 ]
+CheckedFiles = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE…", help="Files in layouts that ingest knows; each on its own."),
+]
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON object as the last line of standard output."),
+]
+Start = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        help="Begin at a day or time of the files, as 2023-02-01T10:00 (Shanghai).",
+        rich_help_panel=FEED_PANEL,
+    ),
 ]
 Speed = Annotated[
     str,

@@ -32,6 +32,7 @@ class Screen:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._next_line_at = 0.0
+        self._first: tuple[float, int] | None = None
 
     def take_line(self, name: str, line: str) -> None:
         """Show a line that a service wrote, behind its name."""
@@ -52,13 +53,23 @@ class Screen:
             return
         self._next_line_at = now + LINE_SECONDS
         of_total = f" of {total:,}" if total is not None else ""
-        self.say(f"recorded {beats:,}{of_total} beats")
+        self.say(f"recorded {beats:,}{of_total} beats{self._seconds_left(beats, total, now)}")
 
     def end_progress(self) -> None:
         """Take the bar away, so that what follows stands below the log."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+    def _seconds_left(self, beats: int, total: int | None, now: float) -> str:
+        """Return how long it will take at the pace so far; "" where that is not known."""
+        if self._first is None:
+            self._first = now, beats
+        started, beats_then = self._first
+        if total is None or not beats_then < beats < total:
+            return ""
+        seconds = (now - started) / (beats - beats_then) * (total - beats)
+        return f", about {seconds:,.0f} s left"
 
     def _show_bar(self, beats: int, total: int | None) -> None:
         if self._progress is None:

@@ -9,6 +9,7 @@ from typing import Final
 from tidegate_cli.bench.codec import bench_codec
 from tidegate_cli.bench.execution import bench_execution
 from tidegate_cli.bench.frame import BenchReport
+from tidegate_cli.bench.ingest import bench_ingest
 from tidegate_cli.bench.lockstep import bench_lockstep
 from tidegate_cli.bench.loop import bench_loop
 from tidegate_cli.bench.options import BenchOptions
@@ -36,6 +37,7 @@ class Bench:
 
 BENCHES: Final = (
     Bench("codec", "encode and decode a frame, ns per row", bench_codec),
+    Bench("ingest", "from Parquet to encoded frames and into the broker, ticks/s", bench_ingest),
     Bench("rules", "the rule book for every A-share, us per day", bench_rules),
     Bench("signals", "every A-share's indicators, beside TA-Lib and others, us", bench_signals),
     Bench("risk", "orders through risk, beside NautilusTrader and VeighNa, us", bench_risk),

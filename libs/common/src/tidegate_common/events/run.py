@@ -224,6 +224,7 @@ class FeedSpec:
 
     day_count_max : replay at most so many trading days, 0 for all; a live run, 0 for one.
     beat_interval_ms : length of a beat in a snapshot feed; of a live one, time between beats.
+    start_ts_ns : rows of files before this time are not part of the run, UTC epoch; 0 for all.
     """
 
     files: tuple[InputFile, ...] = ()
@@ -231,6 +232,7 @@ class FeedSpec:
     day_count_max: int = 0
     beat_interval_ms: int = 3_000
     live: LiveSpec | None = None
+    start_ts_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from tidegate_common.codec import encode_event
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import Frame
 from tidegate_ingest.engine.quality import FeedCounts
-from tidegate_ingest.engine.sequencer import Day, sequence_days
+from tidegate_ingest.engine.sequencer import ToldDay, sequence_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class DayFeed:
     """
 
     spec: RunSpec
-    make_days: Callable[[], Iterable[Day]]
+    make_days: Callable[[], Iterable[ToldDay]]
     day_count: int
     beat_count: int
     counts: FeedCounts

@@ -10,11 +10,11 @@ from typing import Protocol
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import Frame
-from tidegate_ingest.adapters.recorded_files import describe_files, open_files
+from tidegate_ingest.adapters.recorded_files import describe_files, hold_quotes, open_files
 from tidegate_ingest.adapters.synthetic_market import open_synthetic
 from tidegate_ingest.engine.quality import FeedCounts, RejectReason
 
-__all__ = ["Feed", "FeedCounts", "RejectReason", "describe_files", "open_feed"]
+__all__ = ["Feed", "FeedCounts", "RejectReason", "describe_files", "hold_quotes", "open_feed"]
 
 
 class Feed(Protocol):

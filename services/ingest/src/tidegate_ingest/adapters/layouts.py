@@ -1,13 +1,13 @@
 """What a layout is: the columns that tell it from others, and how to read a file of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from tidegate_ingest.engine.columns import RawBars, RawSnapshots
+from tidegate_ingest.adapters.tables import ColumnTable, column_names, join_tables, read_batches
 
-RawColumns = TypeVar("RawColumns", RawSnapshots, RawBars)
+RawColumns = TypeVar("RawColumns")
 
 
 def _any_name(_path: Path) -> None:
@@ -18,20 +18,56 @@ def _any_name(_path: Path) -> None:
 class Layout(Generic[RawColumns]):
     """A way in which files lay out their columns.
 
-    columns : every column that is read; a file of this layout has them all.
-    read : returns a file's rows, in the file's order; raises ConfigError.
+    texts, numbers : every column that is read; a file of this layout has them all.
+    parse : returns rows of a file, in the file's order; raises ConfigError.
+    optional_texts, optional_numbers : columns that are read where a file has them.
     check_name : raises ConfigError if the file's name lacks what its rows do not say.
     """
 
     name: str
-    columns: tuple[str, ...]
-    read: Callable[[Path], RawColumns]
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
+    parse: Callable[[ColumnTable], RawColumns]
+    optional_texts: tuple[str, ...] = ()
+    optional_numbers: tuple[str, ...] = ()
     check_name: Callable[[Path], object] = _any_name
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that tell the layout."""
+        return (*self.texts, *self.numbers)
 
     def missing(self, found: Iterable[str]) -> tuple[str, ...]:
         """Return the columns that a file with the columns `found` lacks."""
         present = set(found)
         return tuple(name for name in self.columns if name not in present)
+
+    def batches(self, path: Path) -> Iterator[RawColumns]:
+        """Yield a file's rows, some at a time, in the file's order.
+
+        Raises
+        ------
+        ConfigError
+            If the file cannot be read.
+        """
+        for table in self._tables(path):
+            yield self.parse(table)
+
+    def read(self, path: Path) -> RawColumns:
+        """Return all rows of a file, in the file's order.
+
+        Raises
+        ------
+        ConfigError
+            If the file cannot be read or has no rows.
+        """
+        return self.parse(join_tables(path, list(self._tables(path))))
+
+    def _tables(self, path: Path) -> Iterator[ColumnTable]:
+        present = set(column_names(path))
+        texts = (*self.texts, *(name for name in self.optional_texts if name in present))
+        numbers = (*self.numbers, *(name for name in self.optional_numbers if name in present))
+        return read_batches(path, texts=texts, numbers=numbers)
 
 
 def numbered(stem: str, first: int, count: int) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
-"""Snapshot files of the Shanghai and Shenzhen Level-1 and Level-2 feeds, in four layouts.
+"""Snapshot files: four layouts of the Shanghai and Shenzhen feeds, and one of plain names.
 
 A Level-1 quote is the first five of the ten levels.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from tidegate_common.domain.enums import Exchange
 from tidegate_common.errors import ConfigError
 from tidegate_common.frames.rows import LEVELS
 from tidegate_ingest.adapters.layouts import Layout, numbered
-from tidegate_ingest.adapters.tables import read_table
-from tidegate_ingest.engine.columns import RawSnapshots
-from tidegate_ingest.engine.normalizer import date_of
+from tidegate_ingest.adapters.tables import ColumnTable
+from tidegate_ingest.engine.columns import RawSnapshots, TextColumn
+from tidegate_ingest.engine.normalizer import PHASE_BY_CLOCK, date_of
 
 _FILE_DATE = re.compile(r"(?<!\d)\d{8}(?!\d)")
 
@@ -28,7 +28,9 @@ class SnapshotColumnNames:
     exchange : venue of bare codes; None where codes carry a suffix.
     date : column of the date; "" where `time` holds it; None where only the file's name does.
     level_first : number of the best level, 0 or 1.
+    phase : the clock tells it where the layout leaves it optional and a file has none.
     limit_up, limit_down : "" where the layout has no limits.
+    is_optional : whether files may lack the phase and the limits.
     """
 
     exchange: Exchange | None
@@ -50,19 +52,26 @@ class SnapshotColumnNames:
     limit_up: str = ""
     limit_down: str = ""
     code: str = "SecurityID"
+    is_optional: bool = False
 
     @property
     def texts(self) -> tuple[str, ...]:
         """Return the columns that hold text."""
-        return tuple(name for name in (self.code, self.date, self.time, self.phase) if name)
+        phase = "" if self.is_optional else self.phase
+        return tuple(name for name in (self.code, self.date, self.time, phase) if name)
 
     @property
     def numbers(self) -> tuple[str, ...]:
         """Return the columns that hold numbers."""
         singles = (self.prev_close, self.open, self.high, self.low, self.last, self.volume)
-        limits = tuple(name for name in (self.limit_up, self.limit_down) if name)
+        limits = () if self.is_optional else self.limits
         stems = (self.bid_price, self.bid_shares, self.ask_price, self.ask_shares)
         return (*singles, self.amount, *limits, *(name for stem in stems for name in self.of(stem)))
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Return the columns of the day's limits."""
+        return tuple(name for name in (self.limit_up, self.limit_down) if name)
 
     def of(self, stem: str) -> tuple[str, ...]:
         """Return the columns of the five best levels."""
@@ -144,21 +153,42 @@ _SZSE_DATED = SnapshotColumnNames(
 )
 
 
-def read_snapshots(names: SnapshotColumnNames, path: Path) -> RawSnapshots:
+_PLAIN = SnapshotColumnNames(
+    exchange=None,
+    code="symbol",
+    date="",
+    time="datetime",
+    phase="phase",
+    prev_close="prev_close",
+    open="open",
+    high="high",
+    low="low",
+    last="last",
+    volume="volume",
+    amount="amount",
+    bid_price="bid_price_",
+    bid_shares="bid_volume_",
+    ask_price="ask_price_",
+    ask_shares="ask_volume_",
+    limit_up="limit_up",
+    limit_down="limit_down",
+    is_optional=True,
+)
+
+
+def parse_snapshots(names: SnapshotColumnNames, table: ColumnTable) -> RawSnapshots:
     """Return the rows of a snapshot file.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read, or neither it nor its name says the date.
+        If a column cannot be read, or neither the file nor its name says the date.
     """
-    date = file_date(path) if names.date is None else names.date
-    table = read_table(path, texts=names.texts, numbers=names.numbers)
-    zeros = np.zeros(len(table))
+    date = file_date(table.path) if names.date is None else names.date
     return RawSnapshots(
         exchange=names.exchange,
         code=table.texts(names.code),
-        phase=table.texts(names.phase),
+        phase=table.texts(names.phase) if table.has(names.phase) else _by_clock(len(table)),
         ts_event_ns=table.times_ns(names.time, date=date),
         prev_close=table.numbers(names.prev_close),
         open=table.numbers(names.open),
@@ -167,8 +197,8 @@ def read_snapshots(names: SnapshotColumnNames, path: Path) -> RawSnapshots:
         last=table.numbers(names.last),
         volume=table.numbers(names.volume),
         amount=table.numbers(names.amount),
-        limit_up=table.numbers(names.limit_up, missing=0.0) if names.limit_up else zeros,
-        limit_down=table.numbers(names.limit_down, missing=0.0) if names.limit_down else zeros,
+        limit_up=table.numbers_or(names.limit_up, missing=0.0),
+        limit_down=table.numbers_or(names.limit_down, missing=0.0),
         bid_price=table.levels(names.of(names.bid_price)),
         bid_shares=table.levels(names.of(names.bid_shares)),
         ask_price=table.levels(names.of(names.ask_price)),
@@ -194,12 +224,17 @@ def file_date(path: Path) -> int:
     return max(dates)
 
 
+def _by_clock(count: int) -> TextColumn:
+    return TextColumn((PHASE_BY_CLOCK,), np.zeros(count, dtype=np.int64))
+
+
 def _layout(name: str, names: SnapshotColumnNames) -> Layout[RawSnapshots]:
-    columns = (*names.texts, *names.numbers)
-    read = partial(read_snapshots, names)
+    layout = Layout(name, names.texts, names.numbers, partial(parse_snapshots, names))
     if names.date is None:
-        return Layout(name, columns, read, check_name=file_date)
-    return Layout(name, columns, read)
+        return replace(layout, check_name=file_date)
+    if names.is_optional:
+        return replace(layout, optional_texts=(names.phase,), optional_numbers=names.limits)
+    return layout
 
 
 SNAPSHOT_LAYOUTS: tuple[Layout[RawSnapshots], ...] = (
@@ -207,4 +242,5 @@ SNAPSHOT_LAYOUTS: tuple[Layout[RawSnapshots], ...] = (
     _layout("SZSE snapshot", _SZSE),
     _layout("SSE snapshot with date", _SSE_DATED),
     _layout("SZSE snapshot with date", _SZSE_DATED),
+    _layout("snapshot", _PLAIN),
 )

@@ -66,6 +66,7 @@ class RawSnapshots:
 class RawBars:
     """Daily bars as a file says them; prices in CNY.
 
+    prev_close : 0 where the file does not say it.
     volume_shares_per_unit, amount_fen_per_unit : scales of `volume` and `amount`.
     turn : volume in percent of the float. pe_ttm, pb_mrq, ps_ttm, pcf_ttm : price ratios after
         the day's close. These five are NaN where the file has none.
@@ -93,6 +94,24 @@ class RawBars:
 
 
 @dataclass(frozen=True, slots=True)
+class RawMinuteBars:
+    """Bars of some minutes as a file says them; prices and amounts in CNY, volumes in shares.
+
+    ts_end_ns : (n,) int64, end of the bar, UTC epoch, -1 where the time cannot be read.
+    Floats are (n,) float64.
+    """
+
+    code: TextColumn
+    ts_end_ns: Int64Array
+    open: Float64Array
+    high: Float64Array
+    low: Float64Array
+    close: Float64Array
+    volume: Float64Array
+    amount: Float64Array
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """Shared behaviour of normalised columns; every field is an array with n rows.
 
@@ -110,9 +129,15 @@ class Columns:
         """Return the rows chosen by a boolean mask (n,) or by positions (m,)."""
         return type(self)(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
+    def slice(self, start: int, stop: int) -> Self:
+        """Return the rows from `start` to before `stop`, without copying them."""
+        return type(self)(*(getattr(self, field.name)[start:stop] for field in fields(self)))
+
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         """Return the rows of all parts, one part after the other; at least one part."""
+        if len(parts) == 1:
+            return parts[0]
         return cls(
             *(
                 np.concatenate([getattr(part, field.name) for part in parts])
@@ -152,6 +177,7 @@ class SnapshotColumns(Columns):
 class BarColumns(Columns):
     """Normalised daily bars: prices 1/10,000 CNY, volumes shares, amounts fen; (n,) each.
 
+    prev_close_e4 : 0 where the file does not say it.
     turn, pe_ttm, pb_mrq, ps_ttm, pcf_ttm : as in `RawBars`: known after the day's close.
     """
 
@@ -169,3 +195,19 @@ class BarColumns(Columns):
     pb_mrq: Float64Array
     ps_ttm: Float64Array
     pcf_ttm: Float64Array
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteColumns(Columns):
+    """Normalised bars of some minutes: prices 1/10,000 CNY, volumes shares, amounts fen.
+
+    ts_end_ns and all others : (n,) int64.
+    """
+
+    ts_end_ns: Int64Array
+    open_e4: Int64Array
+    high_e4: Int64Array
+    low_e4: Int64Array
+    close_e4: Int64Array
+    volume_shares: Int64Array
+    amount_fen: Int64Array

@@ -6,6 +6,7 @@ of the range; `quality` looks at the raw columns and rejects such rows.
 
 import re
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 from tidegate_common.domain.enums import Board, Exchange, Phase
 from tidegate_common.domain.ids import EXCHANGE_STEP
 from tidegate_common.domain.units import FEN_PER_YUAN, Float64Array, Int64Array
+from tidegate_common.market.board import board_of
 from tidegate_common.market.sessions import NS_PER_SECOND, SHANGHAI_OFFSET_SECONDS, phase_at
 from tidegate_ingest.engine.columns import (
     BarColumns,
+    MinuteColumns,
     RawBars,
+    RawMinuteBars,
     RawSnapshots,
     SnapshotColumns,
     TextColumn,
@@ -30,6 +34,9 @@ WHOLE_MAX = 9_000_000_000_000_000
 # Beside the values of `Phase`: a word that means nothing, and a break whose kind the clock tells.
 PHASE_UNKNOWN = 255
 _PHASE_BREAK = 254
+_PHASE_BY_CLOCK = 253
+# The word of a feed that says no phases: the session table does.
+PHASE_BY_CLOCK = "BY_CLOCK"
 
 _MINUTES_PER_DAY = 1_440
 _SECONDS_PER_MINUTE = 60
@@ -51,6 +58,7 @@ _SSE_PHASES = {
     "SUSP": Phase.HALTED,
     "HALT": Phase.HALTED,
     "VOLA": Phase.HALTED,
+    PHASE_BY_CLOCK: _PHASE_BY_CLOCK,
 }
 # SZSE `TradingPhaseCode`, first character; the second one is 1 when the share is suspended.
 _SZSE_PHASES = {
@@ -86,9 +94,22 @@ _BOARD_OF_BREAKS = {
 }
 _SZSE_WORD = re.compile(r"([A-Z])([01])?")
 
-_SUFFIXED = re.compile(r"(\d{6})\.(SH|SZ|BJ)", re.IGNORECASE)
+# How sources name the exchanges.
+_VENUES = {
+    "SH": Exchange.SH,
+    "SZ": Exchange.SZ,
+    "BJ": Exchange.BJ,
+    "SSE": Exchange.SH,
+    "SZSE": Exchange.SZ,
+    "BSE": Exchange.BJ,
+    "XSHG": Exchange.SH,
+    "XSHE": Exchange.SZ,
+}
+_SUFFIXED = re.compile(rf"(\d{{6}})\.({'|'.join(_VENUES)})", re.IGNORECASE)
 _PREFIXED = re.compile(r"(SH|SZ|BJ)\.?(\d{6})", re.IGNORECASE)
 _BARE = re.compile(r"\d{1,6}")
+_CODE_DIGITS = 6
+_WORDS_MAX = 65_536
 
 
 def normalize_snapshots(raw: RawSnapshots) -> SnapshotColumns:
@@ -139,6 +160,21 @@ def normalize_bars(raw: RawBars) -> BarColumns:
     )
 
 
+def normalize_minute_bars(raw: RawMinuteBars) -> MinuteColumns:
+    """Return bars of some minutes in integers."""
+    return MinuteColumns(
+        instrument=_instruments(raw.code, None),
+        trade_date=_shanghai_dates(raw.ts_end_ns),
+        ts_end_ns=raw.ts_end_ns,
+        open_e4=prices_e4(raw.open),
+        high_e4=prices_e4(raw.high),
+        low_e4=prices_e4(raw.low),
+        close_e4=prices_e4(raw.close),
+        volume_shares=whole(raw.volume),
+        amount_fen=whole(raw.amount * FEN_PER_YUAN),
+    )
+
+
 def prices_e4(price: Float64Array) -> Int64Array:
     """Return prices in CNY as 1/10,000 CNY, rounded to 0.01 CNY; float noise goes away."""
     return np.minimum(whole(price * FEN_PER_YUAN), WHOLE_MAX // PRICE_TICK_E4) * PRICE_TICK_E4
@@ -146,25 +182,34 @@ def prices_e4(price: Float64Array) -> Int64Array:
 
 def whole(number: Float64Array) -> Int64Array:
     """Return the nearest whole numbers within 0 .. `WHOLE_MAX`; 0 for NaN."""
-    finite = np.nan_to_num(number, nan=0.0, posinf=WHOLE_MAX, neginf=0.0)
-    return np.rint(np.clip(finite, 0, WHOLE_MAX)).astype(np.int64)
+    # Of a number and NaN, these two take the number.
+    rounded = np.rint(number)
+    np.fmax(rounded, 0, out=rounded)
+    np.fmin(rounded, WHOLE_MAX, out=rounded)
+    return rounded.astype(np.int64)
 
 
+@lru_cache(_WORDS_MAX)
 def instrument_of(word: str, exchange: Exchange | None) -> int:
     """Return the instrument id of a code such as `600519.SH`, `sh.600519` or `600519`; else 0.
 
     Parameters
     ----------
-    exchange : venue of a bare code; without one a bare code means nothing.
+    exchange : venue of a bare code; without one, a bare code of six digits is the share that has
+        it, on whichever exchange, and means nothing where there is none such.
     """
     word = word.strip()
     if match := _SUFFIXED.fullmatch(word):
-        return Exchange[match[2].upper()] * EXCHANGE_STEP + int(match[1])
+        return _VENUES[match[2].upper()] * EXCHANGE_STEP + int(match[1])
     if match := _PREFIXED.fullmatch(word):
-        return Exchange[match[1].upper()] * EXCHANGE_STEP + int(match[2])
-    if exchange is not None and _BARE.fullmatch(word):
+        return _VENUES[match[1].upper()] * EXCHANGE_STEP + int(match[2])
+    if not _BARE.fullmatch(word):
+        return 0
+    if exchange is not None:
         return exchange * EXCHANGE_STEP + int(word)
-    return 0
+    venues = [venue * EXCHANGE_STEP + int(word) for venue in Exchange if len(word) == _CODE_DIGITS]
+    # No two exchanges share a prefix of shares.
+    return next((each for each in venues if board_of(each) is not Board.UNKNOWN), 0)
 
 
 def date_of(word: str) -> int:
@@ -213,6 +258,7 @@ def _phases(
 ) -> NDArray[np.uint8]:
     """Return the feed's phases, breaks told apart by the session table.
 
+    A feed without phases has those of the table.
     SSE says TRADE from 09:25 on and over lunch too, SZSE says B in both breaks: there the table
     knows better. Everywhere else the feed's word stands.
     """
@@ -220,7 +266,8 @@ def _phases(
     table = _session_phases(raw.ts_event_ns, instrument, trade_date)
     is_break_by_table = (table == Phase.PAUSE) | (table == Phase.LUNCH)
     is_unsure = (said == Phase.CONTINUOUS) | (said == _PHASE_BREAK)
-    phase = np.where(is_unsure & is_break_by_table, table, said)
+    is_table = (is_unsure & is_break_by_table) | (said == _PHASE_BY_CLOCK)
+    phase = np.where(is_table, table, said)
     return np.where(phase == _PHASE_BREAK, Phase.PAUSE, phase).astype(np.uint8)
 
 
@@ -236,17 +283,16 @@ def _session_phases(
     phase = np.full(len(instrument), Phase.CLOSED, dtype=np.int64)
     for venue, board in _BOARD_OF_BREAKS.items():
         for day in np.unique(trade_date[(exchange == venue) & (trade_date > 0)]).tolist():
-            by_minute = np.array(
-                [
-                    phase_at(
-                        exchange=venue,
-                        board=board,
-                        trade_date=day,
-                        seconds_of_day=number * 60,
-                    )
-                    for number in range(_MINUTES_PER_DAY)
-                ],
-            )
+            by_minute = _phases_by_minute(venue, board, day)
             chosen = (exchange == venue) & (trade_date == day)
             phase[chosen] = by_minute[minute[chosen]]
     return phase
+
+
+@lru_cache(16)
+def _phases_by_minute(exchange: Exchange, board: Board, trade_date: int) -> Int64Array:
+    phases = [
+        phase_at(exchange=exchange, board=board, trade_date=trade_date, seconds_of_day=minute * 60)
+        for minute in range(_MINUTES_PER_DAY)
+    ]
+    return np.array(phases, dtype=np.int64)

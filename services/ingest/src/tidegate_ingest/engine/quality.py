@@ -25,7 +25,9 @@ from tidegate_common.market.board import boards_of
 from tidegate_ingest.engine.columns import (
     BarColumns,
     Columns,
+    MinuteColumns,
     RawBars,
+    RawMinuteBars,
     RawSnapshots,
     SnapshotColumns,
 )
@@ -62,11 +64,13 @@ class RejectReason(StrEnum):
     BEYOND_LIMIT = "beyond_limit"
     FALLING_VOLUME = "falling_volume"
     FALLING_AMOUNT = "falling_amount"
+    NOT_A_QUOTE = "not_a_quote"
 
 
 # In a reason array 0 is "accepted" and k is the k-th reason.
 ACCEPTED = 0
 _CODE = {reason: code for code, reason in enumerate(RejectReason, start=1)}
+REASON_COUNT = len(_CODE) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +88,55 @@ class FeedCounts:
     limits_contradicted: int = 0
 
 
-def count_rows(reasons: ReasonArray, limits_contradicted: int) -> FeedCounts:
-    """Return the counts of a reason array (n,)."""
-    by_code = np.bincount(reasons, minlength=len(_CODE) + 1).tolist()
+def count_reasons(reasons: ReasonArray) -> Int64Array:
+    """Return how many rows have each reason code, (REASON_COUNT,) int64; the first are accepted."""
+    return np.bincount(reasons, minlength=REASON_COUNT).astype(np.int64)
+
+
+def feed_counts(by_code: Int64Array, limits_contradicted: int) -> FeedCounts:
+    """Return the counts of rows by reason code, as `count_reasons` returns them."""
     return FeedCounts(
-        rows_in=len(reasons),
-        rows_out=by_code[ACCEPTED],
-        rejected={reason: by_code[code] for reason, code in _CODE.items() if by_code[code]},
+        rows_in=int(by_code.sum()),
+        rows_out=int(by_code[ACCEPTED]),
+        rejected={reason: int(by_code[code]) for reason, code in _CODE.items() if by_code[code]},
         limits_contradicted=limits_contradicted,
     )
 
 
-def check_snapshots(raw: RawSnapshots, columns: SnapshotColumns) -> ReasonArray:
-    """Return the reason of each row of one file, 0 where it may stay."""
+class Heights:
+    """The largest value of each instrument so far."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._instrument: Int64Array = np.zeros(0, dtype=np.int64)
+        self._height: Int64Array = np.zeros(0, dtype=np.int64)
+
+    def are_above(self, values: Int64Array, instrument: Int64Array) -> BoolArray:
+        """Tell which values are below an earlier one of their instrument, and learn them all."""
+        count = len(self._instrument)
+        instrument = np.concatenate((self._instrument, instrument))
+        values = np.concatenate((self._height, values))
+        is_below = _is_earlier(values, instrument)
+        order = np.argsort(instrument, kind="stable")
+        starts = np.flatnonzero(np.diff(instrument[order], prepend=0))
+        if len(starts):
+            self._instrument = instrument[order[starts]]
+            self._height = np.maximum.reduceat(values[order], starts)
+        return is_below[count:]
+
+
+def check_snapshots(
+    raw: RawSnapshots,
+    columns: SnapshotColumns,
+    latest: Heights | None = None,
+) -> ReasonArray:
+    """Return the reason of each row of one file, 0 where it may stay.
+
+    Parameters
+    ----------
+    latest : times of the file's rows before these; None where these are its first.
+    """
+    latest = latest or Heights()
     prices = (raw.prev_close, raw.open, raw.high, raw.low, raw.last, raw.bid_price, raw.ask_price)
     volumes = (raw.volume, raw.bid_shares, raw.ask_shares)
     reasons = _first_reasons(
@@ -118,7 +158,10 @@ def check_snapshots(raw: RawSnapshots, columns: SnapshotColumns) -> ReasonArray:
     return _apply(
         reasons,
         columns,
-        (RejectReason.OUT_OF_ORDER, lambda rows: _is_earlier(rows.ts_event_ns, rows.instrument)),
+        (
+            RejectReason.OUT_OF_ORDER,
+            lambda rows: latest.are_above(rows.ts_event_ns, rows.instrument),
+        ),
     )
 
 
@@ -138,6 +181,27 @@ def check_bars(raw: RawBars, columns: BarColumns) -> ReasonArray:
     )
 
 
+def check_minute_bars(raw: RawMinuteBars, columns: MinuteColumns) -> ReasonArray:
+    """Return the reason of each row of one file, 0 where it may stay."""
+    prices = (raw.open, raw.high, raw.low, raw.close)
+    return _first_reasons(
+        {
+            **_text_faults(columns, columns.ts_end_ns < 0),
+            **_number_faults(prices, (raw.volume,), raw.amount, tick_prices=prices),
+            RejectReason.IMPOSSIBLE_RANGE: _is_impossible(
+                columns.open_e4, columns.high_e4, columns.low_e4, columns.close_e4
+            ),
+        },
+    )
+
+
+def check_merged_minute_bars(columns: MinuteColumns) -> ReasonArray:
+    """Return the reason of each row, sorted by (ts_end_ns, instrument): the first bar stays."""
+    repeated = np.zeros(len(columns), dtype=np.bool_)
+    repeated[1:] = (np.diff(columns.ts_end_ns) == 0) & (np.diff(columns.instrument) == 0)
+    return _first_reasons({RejectReason.DUPLICATE: repeated})
+
+
 def check_merged_bars(columns: BarColumns) -> ReasonArray:
     """Return the reason of each row, sorted by (trade_date, instrument): the first bar stays."""
     repeated = np.zeros(len(columns), dtype=np.bool_)
@@ -152,23 +216,58 @@ def check_merged_snapshots(columns: SnapshotColumns, reference: ReferenceRows) -
     ----------
     reference : of that day, with every instrument of the rows.
     """
-    return _apply(
-        np.zeros(len(columns), dtype=np.uint8),
-        columns,
-        (RejectReason.DUPLICATE, _is_repeat),
-        (RejectReason.BEYOND_LIMIT, lambda rows: _is_beyond_limit(rows, reference)),
-        (
-            RejectReason.FALLING_VOLUME,
-            lambda rows: _is_earlier(rows.volume_shares, rows.instrument),
-        ),
-        (RejectReason.FALLING_AMOUNT, lambda rows: _is_earlier(rows.amount_fen, rows.instrument)),
-    )
+    return MergedChecks(reference).check(columns)
+
+
+class MergedChecks:
+    """The checks of a day's merged rows, span by span of time."""
+
+    def __init__(self, reference: ReferenceRows) -> None:
+        """Begin a day; its reference has every instrument of the rows."""
+        self._reference = reference
+        self._last: SnapshotColumns | None = None
+        self._volumes = Heights()
+        self._amounts = Heights()
+
+    def check(self, columns: SnapshotColumns) -> ReasonArray:
+        """Return the reason of each row of the next span, sorted by time."""
+        return _apply(
+            np.zeros(len(columns), dtype=np.uint8),
+            columns,
+            (RejectReason.DUPLICATE, self._are_repeats),
+            (RejectReason.BEYOND_LIMIT, lambda rows: _is_beyond_limit(rows, self._reference)),
+            (
+                RejectReason.FALLING_VOLUME,
+                lambda rows: self._volumes.are_above(rows.volume_shares, rows.instrument),
+            ),
+            (
+                RejectReason.FALLING_AMOUNT,
+                lambda rows: self._amounts.are_above(rows.amount_fen, rows.instrument),
+            ),
+        )
+
+    def _are_repeats(self, rows: SnapshotColumns) -> BoolArray:
+        count = 0
+        if self._last is not None:
+            count = len(self._last)
+            rows = rows.concat([self._last, rows])
+        self._last = rows.take(last_rows(rows.instrument))
+        return _is_repeat(rows)[count:]
+
+
+def last_rows(instrument: Int64Array) -> Int64Array:
+    """Return the position of each instrument's last row, sorted by instrument."""
+    _, from_end = np.unique(instrument[::-1], return_index=True)
+    return len(instrument) - 1 - from_end
 
 
 def _first_reasons(faults: dict[RejectReason, BoolArray]) -> ReasonArray:
     codes = [_CODE[reason] for reason in faults]
     assert codes == sorted(codes), "faults must come in the order of RejectReason"
-    return np.select(list(faults.values()), codes, ACCEPTED).astype(np.uint8)
+    reasons = np.zeros(len(next(iter(faults.values()))), dtype=np.uint8)
+    for code, fault in zip(reversed(codes), reversed(faults.values()), strict=True):
+        reasons[fault] = code
+    return reasons
 
 
 def _apply(
@@ -180,7 +279,8 @@ def _apply(
     reasons = reasons.copy()
     for reason, is_faulty in checks:
         left = np.flatnonzero(reasons == ACCEPTED)
-        reasons[left[is_faulty(columns.take(left))]] = _CODE[reason]
+        rows = columns if len(left) == len(reasons) else columns.take(left)
+        reasons[left[is_faulty(rows)]] = _CODE[reason]
     return reasons
 
 
@@ -204,12 +304,22 @@ def _number_faults(
         *((volume, VOLUME_MAX) for volume in volumes),
         (amount, AMOUNT_MAX),
     )
+    off_tick = {RejectReason.OFF_TICK: _any_row(_is_off_tick(price) for price in tick_prices)}
+    none = np.zeros(len(amount), dtype=np.bool_)
+    # The usual case in two passes; NaN is neither.
+    if all(_is_within(numbers, largest) for numbers, largest in bounded):
+        numberless = (RejectReason.NOT_FINITE, RejectReason.NEGATIVE, RejectReason.TOO_LARGE)
+        return {**dict.fromkeys(numberless, none), **off_tick}
     return {
         RejectReason.NOT_FINITE: _any_row(~np.isfinite(numbers) for numbers, _ in bounded),
         RejectReason.NEGATIVE: _any_row(numbers < 0 for numbers, _ in bounded),
         RejectReason.TOO_LARGE: _any_row(numbers > largest for numbers, largest in bounded),
-        RejectReason.OFF_TICK: _any_row(_is_off_tick(price) for price in tick_prices),
+        **off_tick,
     }
+
+
+def _is_within(numbers: Float64Array, largest: float) -> bool:
+    return not numbers.size or bool(numbers.min() >= 0 and numbers.max() <= largest)
 
 
 def _any_row(faults: Iterable[BoolArray]) -> BoolArray:
@@ -220,9 +330,11 @@ def _any_row(faults: Iterable[BoolArray]) -> BoolArray:
 
 
 def _is_off_tick(price: Float64Array) -> BoolArray:
-    fen = np.where(np.isfinite(price), price, 0.0) * FEN_PER_YUAN
-    noise: Float64Array = np.abs(fen - np.rint(fen))
-    return noise > _FEN_NOISE_MAX
+    fen = price * FEN_PER_YUAN
+    # Infinity less infinity is NaN, which is beyond nothing: such a row has another reason.
+    with np.errstate(invalid="ignore"):
+        fen -= np.rint(fen)
+        return np.abs(fen, out=fen) > _FEN_NOISE_MAX
 
 
 def _is_impossible(
@@ -246,24 +358,30 @@ def _is_crossed(rows: SnapshotColumns) -> BoolArray:
 def _is_repeat(rows: SnapshotColumns) -> BoolArray:
     """Tell which rows say exactly what their instrument's row before them said."""
     order = np.argsort(rows.instrument, kind="stable")
-    is_same = np.ones(max(len(rows) - 1, 0), dtype=np.bool_)
+    time = rows.ts_event_ns[order]
+    # Few rows have the time of the one before: the rest is compared for these alone.
+    place = np.flatnonzero((np.diff(time) == 0) & (np.diff(rows.instrument[order]) == 0))
+    earlier, later = order[place], order[place + 1]
+    is_same = np.ones(len(place), dtype=np.bool_)
     for name in (item.name for item in fields(rows)):
-        column = getattr(rows, name)[order]
-        equal = column[1:] == column[:-1]
+        column = getattr(rows, name)
+        equal = column[earlier] == column[later]
         is_same &= equal if equal.ndim == 1 else equal.all(axis=1)
     repeat = np.zeros(len(rows), dtype=np.bool_)
-    repeat[order[1:]] = is_same
+    repeat[later] = is_same
     return repeat
 
 
 def _is_beyond_limit(rows: SnapshotColumns, reference: ReferenceRows) -> BoolArray:
     """Tell where the last price or a level lies outside the day's limits."""
     place = np.searchsorted(reference.instrument, rows.instrument)
-    up, down = reference.limit_up_e4[place, None], reference.limit_down_e4[place, None]
-    price = np.column_stack((rows.last_e4, rows.bid_price_e4, rows.ask_price_e4))
-    is_wrong = (price > 0) & ((price > up) | (price < down))
     is_limited: BoolArray = reference.limit_state[place] == LimitState.LIMITED
-    is_beyond: BoolArray = np.logical_or.reduce(is_wrong, axis=1)
+    up, down = reference.limit_up_e4[place], reference.limit_down_e4[place]
+    is_beyond = (rows.last_e4 > 0) & ((rows.last_e4 > up) | (rows.last_e4 < down))
+    for levels in (rows.bid_price_e4, rows.ask_price_e4):
+        is_price = levels > 0
+        is_beyond |= (levels > up[:, None]).any(axis=1)
+        is_beyond |= (is_price & (levels < down[:, None])).any(axis=1)
     return is_limited & is_beyond
 
 
@@ -274,6 +392,9 @@ def _is_earlier(values: Int64Array, instrument: Int64Array) -> BoolArray:
     overflows and one running maximum serves all instruments.
     """
     order = np.argsort(instrument, kind="stable")
+    is_rising = (np.diff(values[order]) >= 0) | (np.diff(instrument[order]) != 0)
+    if is_rising.all():
+        return np.zeros(len(values), dtype=np.bool_)
     _, rank = np.unique(values, return_inverse=True)
     _, number = np.unique(instrument[order], return_inverse=True)
     height = number * len(values) + rank[order]

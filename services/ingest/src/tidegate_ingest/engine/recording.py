@@ -1,186 +1,186 @@
-"""Raw rows of recorded files to days and counts: normalise, check, merge, sequence."""
+"""Raw rows of recorded files to days and counts: normalise, check, merge, sequence.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+Two passes. The first takes every file's rows, some at a time, checks them and puts the accepted
+ones on a shelf by date; the second takes the days off the shelf, one at a time, and a long day in
+spans of time. So a run and a day may be larger than memory where the shelf is.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from tidegate_common.domain.units import Int64Array
-from tidegate_common.frames.rows import QuoteRows, ReferenceRows
-from tidegate_common.market.sessions import shanghai_ns
-from tidegate_ingest.engine.columns import (
-    BarColumns,
-    RawBars,
-    RawSnapshots,
-    SnapshotColumns,
-)
-from tidegate_ingest.engine.figures import known_figures
-from tidegate_ingest.engine.normalizer import normalize_bars, normalize_snapshots
+from tidegate_common.market.sessions import shanghai_date
+from tidegate_ingest.engine.columns import Columns
 from tidegate_ingest.engine.quality import (
     ACCEPTED,
     FeedCounts,
     ReasonArray,
-    check_bars,
-    check_merged_bars,
-    check_merged_snapshots,
-    check_snapshots,
-    count_rows,
+    feed_counts,
 )
-from tidegate_ingest.engine.reference import (
-    bar_reference,
-    daily_bars,
-    snapshot_bars,
-    snapshot_reference,
-)
-from tidegate_ingest.engine.sequencer import Day, no_quotes, tick_edges
+from tidegate_ingest.engine.sequencer import ToldDay
+from tidegate_ingest.engine.shelf import Keep, Shelf
 
-NS_PER_MS = 1_000_000
-# When OPEN and CLOSE beats happen, in seconds of the Shanghai day. A snapshot day opens at 09:00
-# or with its first row, a bar day at 09:25, when the opening price is known.
-SNAPSHOT_OPEN_SECONDS = 9 * 3_600
-BAR_OPEN_SECONDS = 9 * 3_600 + 25 * 60
-CLOSE_SECONDS = 15 * 3_600
+ColumnsT = TypeVar("ColumnsT", bound=Columns)
+RawT = TypeVar("RawT")
+Raw_contra = TypeVar("Raw_contra", contravariant=True)
+
+# After every date.
+_NO_DATE_AFTER = 99_999_999
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class Span:
+    """The part of the files that is the run.
+
+    start_ts_ns : rows before this time are not part of it, UTC epoch; 0 for all.
+    day_count_max : take at most so many days, 0 for all.
+    """
+
+    start_ts_ns: int = 0
+    day_count_max: int = 0
+
+    @property
+    def start_date(self) -> int:
+        """Return the first date, 0 for any."""
+        return shanghai_date(self.start_ts_ns) if self.start_ts_ns else 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRows(Generic[ColumnsT]):
+    """Rows of a file, each with its reason.
+
+    cell : (n,) int64, of time; a beat has rows of one cell only.
+    """
+
+    columns: ColumnsT
+    reasons: ReasonArray
+    cell: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class DayRows(Generic[ColumnsT]):
+    """A day's rows, as accepted so far, in one or more spans of time.
+
+    windows : returns the spans from the first, as often as one asks; at least one, each with rows.
+    window_count : 1, or more where the day is not to be in memory at once.
+    """
+
+    trade_date: int
+    windows: Callable[[], Iterator[ColumnsT]]
+    window_count: int
+
+
+# Takes what became of a day's rows so far: rows by reason code, and contradicted limits.
+Tell = Callable[[Int64Array, int], None]
+
+
+class Kind(Protocol[Raw_contra, ColumnsT]):
+    """What sets snapshots, bars of minutes and bars of days apart."""
+
+    @property
+    def beats_a_cell(self) -> int:
+        """About how many beats the rows of a cell make; none where OPEN and CLOSE are all."""
+
+    def begin_file(self) -> Callable[[Raw_contra], CheckedRows[ColumnsT]]:
+        """Return what checks the rows of one file, given in the file's order."""
+
+    def begin_days(self) -> Callable[[DayRows[ColumnsT], Tell], ToldDay]:
+        """Return what makes days of their rows, given in order of date."""
+
+
+class Recording(Generic[RawT, ColumnsT]):
     """Days of recorded files, and what became of their rows.
 
-    counts : of the rows of these days, and of rows whose time cannot be read.
-    """
-
-    days: tuple[Day, ...]
-    counts: FeedCounts
-
-
-def record_snapshots(
-    raws: Iterable[RawSnapshots],
-    *,
-    beat_interval_ms: int,
-    day_count_max: int,
-) -> Recording:
-    """Return the days of snapshot files, merged over files and exchanges in order of time.
-
     Parameters
     ----------
-    raws : one a file, at least one.
-    beat_interval_ms : length of a beat, > 0.
-    day_count_max : take at most so many days, 0 for all.
+    files : of each file its rows in order, some at a time; each is read once, here.
+    keep : where accepted rows wait for their day.
     """
-    parts: list[SnapshotColumns] = []
-    verdicts: list[ReasonArray] = []
-    for raw in raws:
-        parts.append(normalize_snapshots(raw))
-        verdicts.append(check_snapshots(raw, parts[-1]))
-    columns, reasons = SnapshotColumns.concat(parts), np.concatenate(verdicts)
-    is_in_run, dates = _choose_days(columns.trade_date, reasons, day_count_max)
-    columns, reasons = columns.take(is_in_run), reasons[is_in_run]
-    kept = np.flatnonzero(reasons == ACCEPTED)
-    keys = columns.instrument[kept], columns.ts_event_ns[kept], columns.trade_date[kept]
-    order = kept[np.lexsort(keys)]
-    days: list[Day] = []
-    limits_contradicted = 0
-    for trade_date, place in zip(dates, _split(columns.trade_date[order], dates), strict=True):
-        rows = columns.take(order[place])
-        reference = snapshot_reference(rows, trade_date)
-        verdict = check_merged_snapshots(rows, reference.rows)
-        reasons[order[place]] = verdict
-        limits_contradicted += reference.limits_contradicted
-        accepted = rows.take(verdict == ACCEPTED)
-        days.append(_snapshot_day(accepted, reference.rows, trade_date, beat_interval_ms))
-    return Recording(tuple(days), count_rows(reasons, limits_contradicted))
+
+    def __init__(
+        self,
+        kind: Kind[RawT, ColumnsT],
+        files: Iterable[Iterable[RawT]],
+        span: Span,
+        keep: Keep[ColumnsT],
+    ) -> None:
+        """Read all files."""
+        self._kind = kind
+        self._span = span
+        self._shelf: Shelf[ColumnsT] = Shelf(keep)
+        for file in files:
+            check = kind.begin_file()
+            for raw in file:
+                rows = check(raw)
+                self._shelf.add(rows.columns, rows.reasons, rows.cell)
+        dates = [each for each in self._shelf.dates if each >= span.start_date]
+        is_cut = 0 < span.day_count_max < len(dates)
+        self.dates = dates[: span.day_count_max] if is_cut else dates
+        last_date = self.dates[-1] if is_cut else _NO_DATE_AFTER
+        self._by_code = self._shelf.count(span.start_date, last_date)
+        self._merged: dict[int, tuple[Int64Array, int]] = {}
+
+    @property
+    def counts(self) -> FeedCounts:
+        """Return what became of the rows of these days, and of those without a readable time.
+
+        Whole once the days have been told to their ends: until then the rows count that came so
+        far.
+        """
+        merged = sum((by_code for by_code, _ in self._merged.values()), self._by_code)
+        return feed_counts(merged, sum(contradicted for _, contradicted in self._merged.values()))
+
+    @property
+    def beat_count(self) -> int:
+        """Return the number of beats: each day's OPEN and CLOSE, and those between by the clock.
+
+        Of snapshots that is about so: an instrument may speak twice in a cell of time.
+        """
+        a_cell = self._kind.beats_a_cell
+        return sum(self._shelf.cell_count(each) * a_cell + 2 for each in self.dates)
+
+    def days(self, window_rows_max: int | None = None) -> Iterator[ToldDay]:
+        """Yield the days, each made when it is asked for.
+
+        Parameters
+        ----------
+        window_rows_max : a day with more rows is told in spans of about so many, each made when
+            it is asked for; None for no such day.
+        """
+        record = self._kind.begin_days()
+        last_date = self.dates[-1] if self.dates else 0
+        for trade_date in self._shelf.dates:
+            if trade_date > last_date:
+                break
+            row_count = self._shelf.row_count(trade_date)
+            rows_max = min(window_rows_max or row_count, row_count)
+            rows = DayRows(
+                trade_date,
+                partial(self._shelf.windows, trade_date, rows_max),
+                window_count=-(-row_count // rows_max),
+            )
+            day = record(rows, partial(self._tell, trade_date))
+            if trade_date >= self._span.start_date:
+                yield day
+
+    def _tell(self, trade_date: int, by_code: Int64Array, limits_contradicted: int) -> None:
+        if trade_date < self._span.start_date:
+            return
+        change = by_code.copy()
+        change[ACCEPTED] -= by_code.sum()
+        self._merged[trade_date] = (change, limits_contradicted)
 
 
-def record_bars(raws: Iterable[RawBars], *, day_count_max: int) -> Recording:
-    """Return the days of daily-bar files; the first of two bars of an instrument-day stays.
-
-    Parameters
-    ----------
-    raws : one a file, at least one.
-    day_count_max : take at most so many days, 0 for all.
-    """
-    parts: list[BarColumns] = []
-    verdicts: list[ReasonArray] = []
-    for raw in raws:
-        parts.append(normalize_bars(raw))
-        verdicts.append(check_bars(raw, parts[-1]))
-    columns, reasons = BarColumns.concat(parts), np.concatenate(verdicts)
-    is_in_run, dates = _choose_days(columns.trade_date, reasons, day_count_max)
-    columns, reasons = columns.take(is_in_run), reasons[is_in_run]
-    kept = np.flatnonzero(reasons == ACCEPTED)
-    order = kept[np.lexsort((columns.instrument[kept], columns.trade_date[kept]))]
-    merged = columns.take(order)
-    verdict = check_merged_bars(merged)
-    reasons[order] = verdict
-    merged = merged.take(verdict == ACCEPTED)
-    figures = known_figures(merged)
-    days: list[Day] = []
-    limits_contradicted = 0
-    for trade_date, place in zip(dates, _split(merged.trade_date, dates), strict=True):
-        rows = _slice(merged, place)
-        known = {name: column[place] for name, column in figures.items()}
-        reference = bar_reference(rows, trade_date, known)
-        limits_contradicted += reference.limits_contradicted
-        days.append(
-            Day(
-                trade_date=trade_date,
-                open_ts_ns=shanghai_ns(trade_date, BAR_OPEN_SECONDS),
-                close_ts_ns=shanghai_ns(trade_date, CLOSE_SECONDS),
-                reference=reference.rows,
-                quotes=no_quotes(),
-                tick_edges=np.zeros(1, dtype=np.int64),
-                tick_ts_ns=np.zeros(0, dtype=np.int64),
-                bars=daily_bars(rows),
-            ),
-        )
-    return Recording(tuple(days), count_rows(reasons, limits_contradicted))
+def in_order(columns: ColumnsT, order: Int64Array) -> ColumnsT:
+    """Return rows in an order; the rows themselves where they have it."""
+    return columns if (np.diff(order) == 1).all() else columns.take(order)
 
 
-def _snapshot_day(
-    rows: SnapshotColumns,
-    reference: ReferenceRows,
-    trade_date: int,
-    beat_interval_ms: int,
-) -> Day:
-    edges = tick_edges(rows.ts_event_ns, rows.instrument, beat_interval_ms * NS_PER_MS)
-    beat_of_row = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
-    within_beats = rows.take(np.lexsort((rows.instrument, beat_of_row)))
-    first_ns, last_ns = shanghai_ns(trade_date, SNAPSHOT_OPEN_SECONDS), 0
-    if len(rows):
-        first_ns, last_ns = min(first_ns, int(rows.ts_event_ns[0])), int(rows.ts_event_ns[-1])
-    return Day(
-        trade_date=trade_date,
-        open_ts_ns=first_ns,
-        close_ts_ns=max(last_ns, shanghai_ns(trade_date, CLOSE_SECONDS)),
-        reference=reference,
-        quotes=QuoteRows(*(getattr(within_beats, item.name) for item in fields(QuoteRows))),
-        tick_edges=edges,
-        # Rows are sorted by time: the last row of a beat has its largest time.
-        tick_ts_ns=rows.ts_event_ns[edges[1:] - 1],
-        bars=snapshot_bars(rows, reference),
-    )
-
-
-def _choose_days(
-    trade_date: Int64Array,
-    reasons: ReasonArray,
-    day_count_max: int,
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], list[int]]:
-    """Return which rows belong to the run, and its days: those with an accepted row."""
-    dates: list[int] = np.unique(trade_date[reasons == ACCEPTED]).tolist()
-    if not 0 < day_count_max < len(dates):
-        return np.ones(len(trade_date), dtype=np.bool_), dates
-    dates = dates[:day_count_max]
-    return trade_date <= dates[-1], dates
-
-
-def _split(trade_date: Int64Array, dates: Sequence[int]) -> list[slice]:
-    """Return where each date's rows lie in sorted dates."""
-    starts = np.searchsorted(trade_date, dates, side="left").tolist()
-    ends = np.searchsorted(trade_date, dates, side="right").tolist()
-    return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
-
-
-def _slice(rows: BarColumns, place: slice) -> BarColumns:
-    """Return rows without copying them."""
-    return BarColumns(*(getattr(rows, item.name)[place] for item in fields(BarColumns)))
+def accepted(columns: ColumnsT, reasons: ReasonArray) -> ColumnsT:
+    """Return the accepted rows; all of them themselves."""
+    is_accepted = reasons == ACCEPTED
+    return columns if is_accepted.all() else columns.take(is_accepted)

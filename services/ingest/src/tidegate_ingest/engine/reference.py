@@ -12,6 +12,7 @@ from tidegate_common.market.board import boards_of
 from tidegate_common.market.listing import ordinary_stages_of
 from tidegate_common.market.price_limits import PriceLimits, price_limits
 from tidegate_ingest.engine.columns import BarColumns, SnapshotColumns
+from tidegate_ingest.engine.quality import last_rows
 
 # SZSE says 999999999.9999 CNY where a share has no limit that day.
 _NO_LIMIT_E4 = 1_000_000 * PRICE_SCALE
@@ -40,7 +41,7 @@ def snapshot_reference(rows: SnapshotColumns, trade_date: int) -> DayReference:
     rows : of one day, sorted by time.
     """
     instrument, first = np.unique(rows.instrument, return_index=True)
-    opening, closing = rows.take(first), rows.take(_last_rows(rows.instrument))
+    opening, closing = rows.take(first), rows.take(last_rows(rows.instrument))
     is_st = np.zeros(len(instrument), dtype=np.bool_)
     computed = price_limits(
         boards=boards_of(instrument),
@@ -109,6 +110,43 @@ def bar_reference(
     )
 
 
+def minute_reference(bars: BarRows, trade_date: int, prev_close_e4: Int64Array) -> DayReference:
+    """Return the reference of a day from bars of minutes, which say no ST flags or opening price.
+
+    Parameters
+    ----------
+    bars : the day's bar of every instrument.
+    prev_close_e4 : (n,) int64, 0 where none is known; then the limit is not known either.
+    """
+    count = len(bars)
+    boards, is_st = boards_of(bars.instrument), np.zeros(count, dtype=np.bool_)
+    limits = price_limits(
+        boards=boards,
+        stages=ordinary_stages_of(is_st),
+        prev_close_e4=prev_close_e4,
+        trade_date=trade_date,
+    )
+    return _day_reference(
+        ReferenceRows(
+            instrument=bars.instrument,
+            board=boards,
+            limit_state=limits.state,
+            is_st=is_st,
+            is_suspended=is_st,
+            prev_close_e4=prev_close_e4,
+            limit_up_e4=limits.up_e4,
+            limit_down_e4=limits.down_e4,
+            open_e4=np.zeros(count, dtype=np.int64),
+            sector=no_sectors(count),
+            **unknown_figures(count),
+        ),
+        limits,
+        is_traded=bars.volume_shares > 0,
+        high_e4=bars.high_e4,
+        low_e4=bars.low_e4,
+    )
+
+
 def snapshot_bars(rows: SnapshotColumns, reference: ReferenceRows) -> BarRows:
     """Return the day's bar of every instrument of the reference.
 
@@ -118,7 +156,7 @@ def snapshot_bars(rows: SnapshotColumns, reference: ReferenceRows) -> BarRows:
     ----------
     rows : accepted rows of one day, sorted by time.
     """
-    last = rows.take(_last_rows(rows.instrument))
+    last = rows.take(last_rows(rows.instrument))
     last = last.take(last.volume_shares > 0)
     place = np.searchsorted(reference.instrument, last.instrument)
     prices = {}
@@ -198,9 +236,3 @@ def _prefer_file(
         up_e4=np.select(said, [0, up_e4], computed.up_e4),
         down_e4=np.select(said, [0, down_e4], computed.down_e4),
     )
-
-
-def _last_rows(instrument: Int64Array) -> Int64Array:
-    """Return the position of each instrument's last row, sorted by instrument."""
-    _, from_end = np.unique(instrument[::-1], return_index=True)
-    return len(instrument) - 1 - from_end

@@ -1,10 +1,13 @@
 """Rows to beats: numbers every step of market time, without gaps.
 
-A day is one OPEN beat, its TICK beats (none in a daily-bar run) and one CLOSE beat.
+A day is one OPEN beat, its TICK beats, or BAR beats where the feed has bars of minutes, and one
+CLOSE beat; a daily-bar run has nothing between.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +16,22 @@ from tidegate_common.domain.ids import RunId
 from tidegate_common.domain.units import Int64Array
 from tidegate_common.frames.frame import BeatStamp, Frame, FrameRows
 from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
+
+# When OPEN and CLOSE beats happen, in seconds of the Shanghai day, unless a row comes before or
+# after them.
+OPEN_SECONDS = 9 * 3_600
+CLOSE_SECONDS = 15 * 3_600
+
+
+class ToldDay(Protocol):
+    """A trading day that can be told beat by beat."""
+
+    @property
+    def trade_date(self) -> int:
+        """Return the date, YYYYMMDD."""
+
+    def beats(self) -> Iterator[tuple[BeatKind, int, FrameRows]]:
+        """Yield kind, market time and rows of OPEN, what is between and CLOSE, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +58,14 @@ class Day:
         """Beats of the day: the ticks, the open and the close."""
         return len(self.tick_ts_ns) + 2
 
+    def beats(self) -> Iterator[tuple[BeatKind, int, FrameRows]]:
+        """Yield kind, market time and rows of each beat."""
+        yield BeatKind.OPEN, self.open_ts_ns, self.reference
+        yield from beats_between(BeatKind.TICK, self.quotes, self.tick_edges, self.tick_ts_ns)
+        yield BeatKind.CLOSE, self.close_ts_ns, self.bars
 
-def sequence_days(run_id: RunId, days: Iterable[Day], day_count: int) -> Iterator[Frame]:
+
+def sequence_days(run_id: RunId, days: Iterable[ToldDay], day_count: int) -> Iterator[Frame]:
     """Yield one frame a beat, whole market, shard 0; `is_last` on the run's final beat.
 
     Parameters
@@ -49,7 +74,7 @@ def sequence_days(run_id: RunId, days: Iterable[Day], day_count: int) -> Iterato
     """
     beat = 0
     for number, day in enumerate(days, start=1):
-        for kind, ts_event_ns, rows in _beats_of(day):
+        for kind, ts_event_ns, rows in day.beats():
             stamp = BeatStamp(
                 run_id=run_id,
                 beat=beat,
@@ -112,17 +137,22 @@ def no_quotes() -> QuoteRows:
     )
 
 
-def _beats_of(day: Day) -> Iterator[tuple[BeatKind, int, FrameRows]]:
-    yield BeatKind.OPEN, day.open_ts_ns, day.reference
-    edges = day.tick_edges.tolist()
-    for number, ts_event_ns in enumerate(day.tick_ts_ns.tolist()):
-        yield BeatKind.TICK, ts_event_ns, _quotes_between(day.quotes, *edges[number : number + 2])
-    yield BeatKind.CLOSE, day.close_ts_ns, day.bars
+def beats_between(
+    kind: BeatKind,
+    rows: QuoteRows | BarRows,
+    edges: Int64Array,
+    ts_event_ns: Int64Array,
+) -> Iterator[tuple[BeatKind, int, FrameRows]]:
+    """Yield the beats of rows that stand one beat after the other, without copying them.
 
-
-def _quotes_between(quotes: QuoteRows, start: int, end: int) -> QuoteRows:
-    """Return rows without copying them."""
-    return QuoteRows(*(getattr(quotes, field.name)[start:end] for field in fields(QuoteRows)))
+    Parameters
+    ----------
+    edges : (beats + 1,) int64, where beats begin and end.
+    ts_event_ns : (beats,) int64, market time of each.
+    """
+    for (start, end), time in zip(pairwise(edges.tolist()), ts_event_ns.tolist(), strict=True):
+        part = type(rows)(*(getattr(rows, field.name)[start:end] for field in fields(rows)))
+        yield kind, time, part
 
 
 def _previous_rows(instrument: Int64Array) -> Int64Array:
