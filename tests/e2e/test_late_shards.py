@@ -22,8 +22,9 @@ from tidegate_ingest.adapters.feed import open_feed
 SHARDS = 2
 SEED = 6
 INSTRUMENTS = 20
-# A beat of the synthetic market is 15,360 s / 400 = 38 s: 38 s / 180 = 210 ms.
-SPEED = "180x"
+BEATS = 240
+# A beat of the synthetic market is 15,360 s / 240 = 64 s, of which 60 are waited for: 200 ms.
+SPEED = "300x"
 MAX_WAIT_MS = 80
 BEATS_WITHOUT = 40
 
@@ -38,7 +39,7 @@ def test_stack_goes_on_without_stages_that_stand_still_and_verifies(
     dsn, _ = postgres_dsns
     options = (
         *("--run-id", "day", "--instruments", INSTRUMENTS, "--seed", SEED),
-        *("--accounts", 2, "--shards", SHARDS),
+        *("--accounts", 2, "--shards", SHARDS, "--beats", BEATS),
         *("--speed", SPEED, "--max-wait-ms", MAX_WAIT_MS, "--exit-when-done", "--json"),
     )
 
