@@ -116,9 +116,8 @@ def test_round_trips_without_any_count_are_none() -> None:
 def test_find_bench_unknown_name_lists_the_known_ones() -> None:
     """The user learns what there is."""
     assert find_bench("codec").name == "codec"
-    with pytest.raises(
-        ConfigError, match="codec, rules, signals, risk, execution, loop, lockstep, was 'x'"
-    ):
+    known = "codec, ingest, rules, signals, risk, execution, loop, lockstep"
+    with pytest.raises(ConfigError, match=f"{known}, was 'x'"):
         find_bench("x")
 
 
