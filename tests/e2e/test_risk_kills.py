@@ -180,7 +180,11 @@ def test_stack_real_day_of_fifty_kills_equals_undisturbed_run(
         sys.stdout.write(f"\nkills of a real day: {kills_in(counts)} {counts}; quiet on {broker}\n")
     assert outcome_of(quiet) == outcome_of(shadow)
     assert outcome_of(shaken.summary) == outcome_of(shadow)
-    assert table_hashes(shaken_dsn, "day") == table_hashes(quiet_dsn, "day")
+    shaken_tables, quiet_tables = (table_hashes(dsn, "day") for dsn in (shaken_dsn, quiet_dsn))
+    if reference_broker:
+        # How far each partition has come; only on the embedded broker do topics have stripes.
+        assert shaken_tables.pop("streams") != quiet_tables.pop("streams")
+    assert shaken_tables == quiet_tables
     assert archived_days(tmp_path / "shaken") == archived_days(tmp_path / "quiet")
     assert verified.exit_code == 0, verified.stdout + verified.stderr
     assert_lively(quiet)
