@@ -182,8 +182,8 @@ def test_stack_real_day_of_fifty_kills_equals_undisturbed_run(
     assert outcome_of(shaken.summary) == outcome_of(shadow)
     shaken_tables, quiet_tables = (table_hashes(dsn, "day") for dsn in (shaken_dsn, quiet_dsn))
     if reference_broker:
-        # How far each partition has come; only on the embedded broker do topics have stripes.
-        assert shaken_tables.pop("streams") != quiet_tables.pop("streams")
+        # How far each partition has come: only on the embedded broker do topics have stripes.
+        del shaken_tables["streams"], quiet_tables["streams"]
     assert shaken_tables == quiet_tables
     assert archived_days(tmp_path / "shaken") == archived_days(tmp_path / "quiet")
     assert verified.exit_code == 0, verified.stdout + verified.stderr
