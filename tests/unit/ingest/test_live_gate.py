@@ -139,3 +139,17 @@ def test_live_gate_after_a_change_of_service_keeps_what_was_rounded_away(
     assert rows.volume_shares.tolist() == [77_187_199]
     assert rows.amount_fen.tolist() == [72_230_799_984]
     assert outcomes(gate) == {"accepted": 2, "falling_volume": 1}
+
+
+def test_live_gate_after_a_service_that_rounds_up_takes_a_finer_one() -> None:
+    """Eastmoney rounds an amount of 0.844 CNY up to 0.85; Sina's is no fall, a fen less is one."""
+    gate = make_gate()
+    coarse = replace(QUOTE, time="10:31:00", amount="722307999.85")
+    gate.offer(parse_payload(eastmoney_answer(eastmoney_row(coarse))), NOON_NS)
+    gate.take_pending()
+
+    offer(gate, replace(QUOTE, time="10:31:03", amount="722307999.844"))
+    offer(gate, replace(QUOTE, time="10:31:06", amount="722307999.834"))
+
+    assert gate.take_pending().amount_fen.tolist() == [72_230_799_985]
+    assert outcomes(gate) == {"accepted": 2, "falling_amount": 1}

@@ -262,6 +262,38 @@ def test_live_sequencer_back_on_the_next_day_closes_the_day_before_first() -> No
     assert bars.low_e4.tolist() == [94_000, 94_000]
 
 
+def test_live_sequencer_beats_are_not_earlier_than_their_quotes_nor_than_the_one_before() -> None:
+    """An exchange's clock may be ahead of ours, and ours may be set back."""
+    sequencer = make_sequencer(instruments=[PUDONG])
+    offer(sequencer, at("10:30:06"), QUOTE)
+
+    ahead = offer(sequencer, at("10:30:09"), replace(QUOTE, time="10:30:21", last="9.41"))
+    back = offer(sequencer, at("10:30:03"))
+
+    assert ahead[0].stamp.ts_event_ns == at("10:30:21")
+    assert back[0].stamp.ts_event_ns == at("10:30:21")
+
+
+def test_live_sequencer_whose_clock_is_set_back_does_not_open_the_day_again() -> None:
+    """A day that is closed stays closed."""
+    sequencer = make_sequencer(day_count=2)
+    run_day(sequencer)
+
+    assert not sequencer.wants_quotes(at("14:59:00"))
+    assert sequencer.wants_quotes(at("10:30:06", TUESDAY))
+
+
+def test_live_sequencer_after_a_restart_counts_a_day_of_several_shards_once() -> None:
+    """Each shard has a CLOSE of its own; Tuesday is still to come."""
+    sequencer = make_sequencer(day_count=2)
+    for frame in run_day(make_sequencer(day_count=2)):
+        for part in split_frame(frame, shards_of(frame.rows.instrument, 2), 2):
+            sequencer.take(part)
+
+    assert not sequencer.is_ended
+    assert sequencer.wants_quotes(at("10:30:06", TUESDAY))
+
+
 def test_live_sequencer_whose_beats_are_held_back_tells_the_newest_only() -> None:
     """While the broker is slow, quotes are replaced and not piled up."""
     sequencer = make_sequencer(instruments=[PUDONG])
