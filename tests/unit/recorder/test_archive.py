@@ -204,15 +204,39 @@ def test_archive_killed_at_each_rename_has_the_same_files(
 
 
 def test_archive_read_twice_stays_as_it_is(tmp_path: Path) -> None:
-    """Stages and readers repeat themselves after a crash."""
+    """Stages and readers repeat themselves after a crash; who reads a file keeps what he has."""
     messages = log_of(frames())
     record(opened(tmp_path), messages)
     before = files_of(tmp_path)
+    inodes = [path.stat().st_ino for path in sorted(tmp_path.glob("*/*/*"))]
 
     record(opened(tmp_path), [*messages, *log_of([*frames(), *frames()])[10:]])
     record(opened(tmp_path, log="another"), messages)
 
     assert files_of(tmp_path) == before
+    assert [path.stat().st_ino for path in sorted(tmp_path.glob("*/*/*"))] == inodes
+
+
+def test_archive_goes_on_where_it_ended(tmp_path: Path) -> None:
+    """At the end of its own log; what comes again does not lead it back."""
+    messages = log_of(frames())
+    record(opened(tmp_path), messages)
+
+    again = opened(tmp_path, end=len(messages))
+    again.take(messages[0])
+
+    assert list(again.positions().values()) == [len(messages)]
+    again.close()
+
+
+def test_archive_of_another_log_reads_from_its_start(tmp_path: Path) -> None:
+    """Offsets of one log say nothing about another."""
+    record(opened(tmp_path), log_of(frames()))
+
+    again = opened(tmp_path, log="another")
+
+    assert list(again.positions().values()) == [0]
+    again.close()
 
 
 def test_archive_of_a_log_that_starts_anew_reads_from_its_start(tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def _reckon_traded(tables: Tables, volume_shares: int) -> None:
     """
     quote, listings, at = tables.quote, tables.listings, tables.quote[AT]
     before, now = listings[at, PHASE], quote[PHASE_NOW]
-    traded_shares = 0 if before == UNSEEN else max(volume_shares - listings[at, VOLUME], 0)
+    traded_shares =  max(volume_shares - listings[at, VOLUME], 0)
     was_continuous = before == CONTINUOUS
     has_begun = now == CONTINUOUS and before in _BREAKS
     quote[PHASE_BEFORE] = before
