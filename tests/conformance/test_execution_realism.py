@@ -110,11 +110,22 @@ def test_days_without_their_orders_flatter_the_simulator(realism: Realism) -> No
         assert thin.passive_figures().rate_error >= whole.passive_figures().rate_error
 
 
-def test_orders_at_an_auctions_price_are_never_optimistic(realism: Realism) -> None:
-    """Nor does anyone fill who offered less; who offered more: see the document."""
+def test_orders_in_auctions_are_never_optimistic(realism: Realism) -> None:
+    """Nor does anyone fill who offered less."""
     for call in (*realism.held_calls, *realism.quoted_calls):
+        assert call.compared.figures(CallKind.BETTER).rate_error <= 0
         assert call.compared.figures(CallKind.AT).rate_error <= 0
         assert call.compared.figures(CallKind.WORSE).simulated_rate == 0
+
+
+def test_orders_better_than_an_auctions_price_never_pay_less_than_they_would(
+    realism: Realism,
+) -> None:
+    """Where the record held the auction with them in it, on every day and call."""
+    for call in realism.held_calls:
+        filled = call.compared.figures(CallKind.BETTER).filled
+        assert filled is not None
+        assert filled.price_error_ticks >= 0
 
 
 def test_realism_document_and_plot_are_up_to_date(realism: Realism) -> None:

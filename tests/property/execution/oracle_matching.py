@@ -94,20 +94,20 @@ def _match_auction(
     memory: BookMemory,
     cap_shares: int,
 ) -> None:
-    price_e4 = snapshot.last_e4
     for side, market in _sides(snapshot, memory):
-        for order in orders.queue(side):
-            if order.is_immediate:
-                continue
-            shares = min(order.leaves_shares, cap_shares)
-            if order.limit_e4 == price_e4:
-                shares = sum(
-                    pair[1] for pair in market.taken.take(market.opposite, price_e4, shares)
-                )
-            elif not order.accepts(price_e4):
-                shares = 0
-            cap_shares -= shares
-            order.fill(price_e4, shares, PriceSource.AUCTION, Liquidity.TAKER)
+        those_who_wait = [order for order in orders.queue(side) if not order.is_immediate]
+        matched, prices_e4 = [], [snapshot.last_e4]
+        for order in those_who_wait:
+            wanted_shares = min(order.leaves_shares, cap_shares)
+            if order.accepts(snapshot.last_e4):
+                trades = market.taken.take(market.opposite, order.limit_e4, wanted_shares)
+                prices_e4 += [price_e4 for price_e4, _ in trades]
+                matched.append((order, sum(shares for _, shares in trades)))
+                cap_shares -= matched[-1][1]
+        one_price_e4 = max(prices_e4) if side is Side.BUY else min(prices_e4)
+        for order, shares in matched:
+            order.fill(one_price_e4, shares, PriceSource.AUCTION, Liquidity.TAKER)
+        for order in those_who_wait:
             enter_queue(order, market.own)
 
 

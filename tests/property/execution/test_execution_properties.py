@@ -213,7 +213,7 @@ def test_fills_at_one_price_for_all_stay_within_the_participation_cap(
     laboratory: "Laboratory",
     data: st.DataObject,
 ) -> None:
-    """An auction fills as it ends, after hours the close; both at the last price."""
+    """After hours that is the last price; of an auction each side has one, never a better one."""
     beats = data.draw(laboratory.tick_days)
     outcome = laboratory.play(beats)
 
@@ -236,9 +236,20 @@ def test_fills_at_one_price_for_all_stay_within_the_participation_cap(
                 got = sum(fill.quantity_shares for fill in mine if fill.source is source)
                 assert got <= traded * PARTICIPATION_BPS // BPS
                 assert (phases[number] == Phase.AFTER_HOURS) is (source is PriceSource.FIXED_PRICE)
-            assert {fill.price_e4 for fill in mine} <= {int(rows.last_e4[row])}
+                for side in Side:
+                    prices_e4 = {each.price_e4 for each in mine if each.side is side}
+                    assert_one_price(prices_e4, int(rows.last_e4[row]), side, source)
             last[number] = int(rows.volume_shares[row])
             phases[number] = int(rows.phase[row])
+
+
+def assert_one_price(prices_e4: set[int], last_e4: int, side: Side, source: PriceSource) -> None:
+    """Hold the prices of the fills of a side to the last price."""
+    assert len(prices_e4) <= 1
+    for price_e4 in prices_e4:
+        is_fixed = source is PriceSource.FIXED_PRICE
+        is_no_better = price_e4 >= last_e4 if side is Side.BUY else price_e4 <= last_e4
+        assert price_e4 == last_e4 if is_fixed else is_no_better
 
 
 @thorough

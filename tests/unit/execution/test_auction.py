@@ -46,22 +46,27 @@ def call(exchange: "Exchange", quote: "type[Quote]", phase: Phase = Phase.OPEN_C
         (Phase.CLOSE_CALL, Phase.AFTER_HOURS),
     ],
 )
-@pytest.mark.parametrize(("side", "price_e4"), [(Side.BUY, 100_100), (Side.SELL, 99_900)])
-def test_order_better_than_the_match_price_fills_at_it(
+@pytest.mark.parametrize(
+    ("side", "limit_e4", "paid_e4"),
+    [(Side.BUY, 100_200, 100_100), (Side.SELL, 99_800, 99_900)],
+)
+def test_order_better_than_the_match_price_pays_the_last_level_that_it_needs(
     exchange: "Exchange",
     quote: "type[Quote]",
     phase: Phase,
     after: Phase,
     side: Side,
-    price_e4: int,
+    limit_e4: int,
+    paid_e4: int,
 ) -> None:
-    """An auction fills everyone who offered more, at one price."""
-    exchange.submit(300, price_e4, side=side)
+    """With it in the auction the price would have been where what is left of the others is."""
+    exchange.submit(700, limit_e4, side=side)
     call(exchange, quote, phase)
 
-    report = exchange.tick(quote(BIDS, ASKS, last_e4=100_000, volume_shares=900, phase=after))
+    bids, asks = ((100_000, 200), (99_900, 500)), ((100_000, 200), (100_100, 500))
+    report = exchange.tick(quote(bids, asks, last_e4=100_000, volume_shares=900, phase=after))
 
-    assert trades(report) == [(100_000, 300)]
+    assert trades(report) == [(paid_e4, 700)]
     assert (report.fills[0].source, report.fills[0].liquidity) == (
         PriceSource.AUCTION,
         Liquidity.TAKER,
@@ -77,6 +82,68 @@ def test_order_of_the_beat_of_the_match_takes_part(
     exchange.submit(300, 100_100)
 
     report = exchange.tick(quote(BIDS, ASKS, volume_shares=900, phase=Phase.PAUSE))
+
+    assert trades(report) == [(100_100, 300)]
+
+
+def test_order_better_than_the_match_price_gets_no_more_than_its_limit_reaches(
+    exchange: "Exchange",
+    quote: "type[Quote]",
+) -> None:
+    """Where the book is thin a large order moves the price past its own limit; the rest waits."""
+    exchange.submit(700, 100_200)
+    call(exchange, quote)
+
+    asks = ((100_100, 300), (100_300, 900))
+    report = exchange.tick(quote(BIDS, asks, volume_shares=900, phase=Phase.PAUSE))
+    later = exchange.tick(quote(BIDS, ((100_100, 200),), volume_shares=900))
+
+    assert trades(report) == [(100_100, 300)]
+    assert trades(later) == [(100_200, 200)]
+
+
+def test_orders_of_a_side_pay_one_price_of_an_auction(
+    exchange: "Exchange",
+    quote: "type[Quote]",
+) -> None:
+    """One that comes behind moves the price of those before it; the other side has its own."""
+    exchange.submit(200, 100_300)
+    exchange.submit(200, 100_200)
+    exchange.submit(200, 100_100)
+    exchange.submit(100, 99_900, side=Side.SELL)
+    call(exchange, quote)
+
+    asks = ((100_100, 200), (100_200, 900))
+    report = exchange.tick(quote(BIDS, asks, volume_shares=900, phase=Phase.PAUSE))
+
+    assert trades(report) == [(100_200, 200), (100_200, 200), (99_900, 100)]
+
+
+def test_level_that_we_emptied_before_the_call_moves_no_price(
+    exchange: "Exchange",
+    quote: "type[Quote]",
+) -> None:
+    """Only where an order gets shares counts, not where it looks."""
+    exchange.submit(100, 100_200)
+    exchange.tick(quote(BIDS, ((100_200, 100),)))
+    exchange.submit(300, 100_200)
+    call(exchange, quote, Phase.CLOSE_CALL)
+
+    left = ((100_000, 200), (100_200, 100))
+    report = exchange.tick(quote(BIDS, left, volume_shares=900, phase=Phase.CLOSED))
+
+    assert trades(report) == [(100_000, 200)]
+
+
+def test_order_better_than_the_match_price_never_pays_less_than_it(
+    exchange: "Exchange",
+    quote: "type[Quote]",
+) -> None:
+    """Some feeds still show a crossed book after an auction."""
+    exchange.submit(300, 100_100)
+    call(exchange, quote)
+
+    report = exchange.tick(quote(BIDS, ((99_900, 300),), volume_shares=900, phase=Phase.PAUSE))
 
     assert trades(report) == [(100_000, 300)]
 
@@ -110,7 +177,8 @@ def test_auction_fills_share_the_participation_cap_of_the_matched_volume(
     exchange.submit(300, 99_900, side=Side.SELL)
     call(exchange, quote)
 
-    report = exchange.tick(quote(BIDS, ASKS, volume_shares=5_000, phase=Phase.PAUSE))
+    asks = ((100_000, 900),)
+    report = exchange.tick(quote(BIDS, asks, volume_shares=5_000, phase=Phase.PAUSE))
 
     assert [fill.quantity_shares for fill in report.fills] == [300, 200]
     assert {fill.side for fill in report.fills} == {Side.BUY}

@@ -90,8 +90,9 @@ def _call_texts(realism: Realism) -> Iterator[str]:
         f"In call auctions orders `better` than the price are {sign}: {error_text(better)} "
         f"({percent_text(better.recorded_rate)} recorded), prices {ticks:+.2f} ticks. A child that "
         "is large beside what the auction leaves around its price moves the price, past its own "
-        "limit even; the simulator lets everyone in at the recorded price, up to the participation "
-        "cap. Where the book is deep the error is zero."
+        "limit even. The simulator gives it what is left on display of the other side up to its "
+        "limit, all at the price of the last level that it needs, and never the place of somebody "
+        "whom it would have displaced on its own side."
     )
     yield (
         f"Orders `at` the very price of an auction: {error_text(at)}. They get only what is left "

@@ -10,6 +10,7 @@ from tidegate_common.frames.rows import LEVELS
 from tidegate_execution.engine.chains import add_fill, is_beyond
 from tidegate_execution.engine.layout import (
     AT,
+    AUCTION,
     COUNT,
     DISPLAYED,
     FIRST_TAKEN,
@@ -109,11 +110,11 @@ def take(tables: Tables, slot: int, wanted_shares: int, source: int) -> int:
 
     Parameters
     ----------
-    source : a sweep (LEVEL_TAKEN) is a fill at each level, at its price; any other is one fill at
-        the order's own price.
+    source : a sweep (LEVEL_TAKEN) is a fill at each level, at its price; an AUCTION is one fill at
+        the last level's; any other is one fill at the order's own price.
     """
     orders, book, taken_shares = tables.orders, tables.book, 0
-    side = 1 - orders[slot, SIDE]
+    side, fill_price_e4 = 1 - orders[slot, SIDE], orders[slot, LIMIT]
     for level in range(book[side, COUNT]):
         price_e4 = book[side, PRICES + level]
         is_done = taken_shares == wanted_shares
@@ -123,8 +124,10 @@ def take(tables: Tables, slot: int, wanted_shares: int, source: int) -> int:
         taken_shares += shares
         if source == LEVEL_TAKEN:
             add_fill(tables, slot, price_e4, shares, source)
+        if source == AUCTION and shares > 0:
+            fill_price_e4 = price_e4
     if source != LEVEL_TAKEN:
-        add_fill(tables, slot, orders[slot, LIMIT], taken_shares, source)
+        add_fill(tables, slot, fill_price_e4, taken_shares, source)
     return taken_shares
 
 
