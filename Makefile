@@ -94,9 +94,10 @@ bench: setup
 
 # The fast tests side by side, then the drills on real servers, one after the other. A part in which
 # PYTEST_ARGS selects nothing (pytest's code 5) is no failure.
+# Drills wait for each other and for servers half of their time, so two files of them go side by side.
 test: setup
 	@status=0; \
-	for part in "-n auto $(if $(COVERAGE),$(COVERAGE_ARGS)) $(FAST_TESTS)" "$(DRILLS)"; do \
+	for part in "-n auto $(if $(COVERAGE),$(COVERAGE_ARGS)) $(FAST_TESTS)" "-n 2 --dist loadfile $(DRILLS)"; do \
 	  $(BIN)/python -m pytest $(PYTEST_ARGS) $$part || [ $$? -eq 5 ] || status=1; \
 	done; \
 	exit $$status

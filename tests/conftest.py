@@ -14,6 +14,15 @@ pytest_plugins = (
 )
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests recorded as `seen`: figures that a reader of a run wants to have."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, value in report.user_properties:
+                if name == "seen":
+                    terminalreporter.write_line(f"{report.nodeid}: {value}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, what this machine has no server or no data for."""
     missing = {}

@@ -2,9 +2,8 @@
 
 import os
 import random
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +154,7 @@ def test_stack_real_day_of_fifty_kills_equals_undisturbed_run(
     tmp_path: Path,
     postgres_dsns: tuple[str, str],
     reference_broker: dict[str, str],
-    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     """A recorded day of two exchanges; every table, the outcome and the proof of it agree.
 
@@ -175,9 +174,8 @@ def test_stack_real_day_of_fifty_kills_equals_undisturbed_run(
     shadow = tidegate("backtest", "--run-id", "day", *data, "--json").summary
     verified = tidegate("verify", "day", "--postgres-url", shaken_dsn)
 
-    with capsys.disabled():
-        broker = "Apache Kafka" if reference_broker else "the embedded broker"
-        sys.stdout.write(f"\nkills of a real day: {kills_in(counts)} {counts}; quiet on {broker}\n")
+    broker = "Apache Kafka" if reference_broker else "the embedded broker"
+    record_property("seen", f"{kills_in(counts)} kills of a real day: {counts}; quiet on {broker}")
     assert outcome_of(quiet) == outcome_of(shadow)
     assert outcome_of(shaken.summary) == outcome_of(shadow)
     shaken_tables, quiet_tables = (table_hashes(dsn, "day") for dsn in (shaken_dsn, quiet_dsn))
