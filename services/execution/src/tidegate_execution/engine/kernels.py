@@ -55,7 +55,6 @@ from tidegate_execution.engine.layout import (
     QUEUE_VOLUME,
     SELL,
     TRADED,
-    UNSEEN,
     VOLUME,
     Tables,
 )
@@ -239,11 +238,12 @@ def _reckon_traded(tables: Tables, volume_shares: int) -> None:
     """Tell what traded since the quote before, and how much of it in continuous trading.
 
     A cumulative volume that falls is a fault of the feed: nothing traded, and it counts again once
-    it is above the highest one.
+    it is above the highest one. What traded before the first quote of a day fills nobody, because
+    every rule asks for the phase before.
     """
     quote, listings, at = tables.quote, tables.listings, tables.quote[AT]
     before, now = listings[at, PHASE], quote[PHASE_NOW]
-    traded_shares =  max(volume_shares - listings[at, VOLUME], 0)
+    traded_shares = max(volume_shares - listings[at, VOLUME], 0)
     was_continuous = before == CONTINUOUS
     has_begun = now == CONTINUOUS and before in _BREAKS
     quote[PHASE_BEFORE] = before
