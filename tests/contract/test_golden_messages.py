@@ -18,6 +18,7 @@ from tidegate_common.codec import decode_event, encode_event
 from tidegate_common.domain.enums import (
     AccountState,
     BeatKind,
+    BookingKind,
     CauseKind,
     ControlCommand,
     Layer,
@@ -48,6 +49,7 @@ from tidegate_common.events.orders import (
 )
 from tidegate_common.events.outcome import RunSummary
 from tidegate_common.events.portfolio import (
+    Booking,
     EquityPoint,
     LimitUsage,
     PortfolioBatch,
@@ -225,7 +227,11 @@ RUN_SPEC = RunSpec(
         AccountSpec(AccountId("A2"), 100_000_000, RiskLimits(position_bps_max=2_500)),
     ),
     strategies=make_run_spec().strategies,
-    feed=FeedSpec((InputFile("day.parquet", "0" * 64),), SyntheticSpec()),
+    feed=FeedSpec(
+        (InputFile("day.parquet", "0" * 64),),
+        SyntheticSpec(),
+        reference=InputFile("reference.csv", "1" * 64),
+    ),
     programme_trading=ProgrammeTradingSpec(300, 20_000, 20250707, 99991231, "a document"),
 )
 RECOMMENDATIONS = StrategyRecommendations(
@@ -238,6 +244,20 @@ RECOMMENDATIONS = StrategyRecommendations(
     bottom=(RecommendationEntry(MIDEA, -200_000, 2, 0, 5),),
 )
 SUMMARY = RunSummary(RUN_ID, 3, 60, 60, 1, {"bad_lot": 2}, 1, 1, 4_680, 9, 0, 0.5, 6.0, "0" * 64)
+
+BOOKING = Booking(
+    account_id=ACCOUNT,
+    beat=8,
+    sequence=0,
+    trade_date=20230201,
+    ts_event_ns=MARKET_OPEN_NS,
+    kind=BookingKind.DIVIDEND_CLAIM,
+    instrument=MAOTAI,
+    cash_fen=25_911,
+    quantity_shares=0,
+    held_shares=100,
+    effective_date=20230203,
+)
 
 Event = (
     RunSpec
@@ -268,6 +288,7 @@ EVENTS: dict[str, Event] = {
         is_last=False,
         equity=(EquityPoint(ACCOUNT, 81_995_420, 99_995_320),),
         portfolios=(PORTFOLIO,),
+        bookings=(BOOKING,),
     ),
     "request_order": make_request(1),
     "request_cancel": RequestEnvelope(cancel=CancelRequest(RequestId("q2"), ACCOUNT, ORDER)),

@@ -29,7 +29,7 @@ from tidegate_common.events.orders import (
     RequestEnvelope,
     SubmitOrder,
 )
-from tidegate_common.events.portfolio import PortfolioBatch
+from tidegate_common.events.portfolio import Booking, PortfolioBatch
 from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import (
@@ -82,6 +82,7 @@ class Outcome:
     fills: list[bytes] = field(default_factory=list)
     portfolios: list[bytes] = field(default_factory=list)
     recommendations: list[bytes] = field(default_factory=list)
+    bookings: list[bytes] = field(default_factory=list)
 
 
 class Platform:
@@ -294,7 +295,9 @@ class Platform:
         for answers in self._batches(FILLS, FillBatch):
             updates += answers.updates
             fills += answers.fills
+        bookings: list[Booking] = []
         for books in self._batches(PORTFOLIOS, PortfolioBatch):
+            bookings += books.bookings
             for state in books.portfolios:
                 final[state.account_id] = encode_event(state)
         events.decisions = _sorted(decisions)
@@ -304,6 +307,8 @@ class Platform:
         events.updates = _sorted(updates)
         events.fills = _sorted(fills)
         events.portfolios = [final[account] for account in sorted(final)]
+        bookings.sort(key=lambda each: (each.beat, each.account_id, each.sequence))
+        events.bookings = [encode_event(each) for each in bookings]
         events.recommendations = [each.value for each in self.bus.log(RECOMMENDATIONS.name, 0)]
         return events
 
@@ -367,6 +372,7 @@ def loop_outcome(
         events.cancels += [encode_event(event) for event in beat.cancels]
         events.updates += [encode_event(event) for event in beat.updates]
         events.fills += [encode_event(event) for event in beat.fills]
+        events.bookings += [encode_event(event) for event in beat.bookings]
         for state in beat.portfolios:
             final[state.account_id] = encode_event(state)
     events.portfolios = [final[account] for account in sorted(final)]

@@ -72,6 +72,20 @@ async def test_shells_any_partitioning_equal_loop(
     assert len(expected.recommendations) > 0
 
 
+async def test_shells_dividends_equal_loop() -> None:
+    """Who holds a share on its ex-date is told the same by the shells as by the loop."""
+    market = SyntheticSpec(seed=8, instrument_count=40, day_count=5, beats_per_day=40)
+    spec = make_spec(FeedSpec(synthetic=market), "book_imbalance", accounts=2)
+    spec = replace(spec, limits=RiskLimits(position_bps_max=3_000, sector_bps_max=10_000))
+    platform = Platform(shard_count=2, risk_partition_count=2)
+
+    await platform.run(open_feed(spec).frames(), spec.run_id)
+
+    expected = loop_outcome(spec, open_feed(spec).frames())
+    assert platform.outcome() == expected
+    assert len(expected.bookings) > 0
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("files", "kind", "days"),

@@ -91,7 +91,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = Ledger(AccountId("alpha"), cash_fen=cash_fen, trade_date=today)
         self.slow = SlowLedger(cash, today, opening_nav=cash, high_water=cash)
 
-    def attempt(self, operation: Callable[[], None], *, is_possible: bool) -> bool:
+    def attempt(self, operation: Callable[[], object], *, is_possible: bool) -> bool:
         """Do it, or see it refused without a trace."""
         if is_possible:
             operation()

@@ -271,3 +271,34 @@ def test_compose_run_of_a_synthetic_market_from_a_day_on_is_refused() -> None:
     """It begins where it begins."""
     with pytest.raises(ConfigError, match="--from needs recorded files"):
         compose_run(RunOptions(start="2023-02-01"), ManualClock(OPENING_NS))
+
+
+def test_compose_run_with_a_reference_names_it_by_its_content(tmp_path: Path) -> None:
+    """The same dividends in every process, and in a later verify."""
+    bars, reference = tmp_path / "bars.csv", tmp_path / "reference.csv"
+    bars.write_text(BARS + BAR, encoding="utf-8")
+    reference.write_text("symbol,date,cash\n600000.SH,2024-01-02,0.1\n", encoding="utf-8")
+    options = RunOptions(files=(str(bars),), reference=str(reference))
+
+    feed = compose_run(options, ManualClock()).feed
+
+    assert feed.reference is not None
+    assert feed.reference.path == str(reference)
+    assert len(feed.reference.sha256) == 64
+
+
+def test_compose_run_of_a_live_feed_takes_a_reference(tmp_path: Path) -> None:
+    """Quote services say no dividends."""
+    reference = tmp_path / "reference.csv"
+    reference.write_text("symbol,date,is_st\n600000.SH,2024-01-02,1\n", encoding="utf-8")
+    options = RunOptions(live="sina", symbols=("600000.SH",), reference=str(reference))
+
+    feed = compose_run(options, ManualClock()).feed
+
+    assert feed.reference is not None
+
+
+def test_compose_run_of_a_synthetic_market_refuses_a_reference() -> None:
+    """Its shares are not those that the file means."""
+    with pytest.raises(ConfigError, match="--reference is for recorded and live quotes"):
+        compose_run(RunOptions(reference="reference.csv"), ManualClock())

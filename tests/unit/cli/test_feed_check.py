@@ -210,3 +210,24 @@ def test_bench_ingest_reports_its_goal(capsys: pytest.CaptureFixture[str]) -> No
         "ticks": None,
     }
     assert all(each["value"] > 0 for each in report["results"])
+
+
+def test_feed_check_with_a_reference_says_how_much_it_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A user sees that the file was read, and what a row of it is that is wrong."""
+    bars, reference = tmp_path / "bars.csv", tmp_path / "reference.csv"
+    row = "600519.SH,2023-02-01,10,10,10,10,100,1000\n"
+    bars.write_text(DAILY + row, encoding="utf-8")
+    reference.write_text("symbol,date,cash\n600519.SH,2023-02-01,0.5\n", encoding="utf-8")
+    argv = ["feed", "check", str(bars), "--reference", str(reference)]
+
+    codes = [run([*argv, "--json"]), run(argv)]
+    as_json, as_table = capsys.readouterr().out.split("\n", 1)
+    reference.write_text("symbol,date,cash\n600519.SH,2023-02-01,half\n", encoding="utf-8")
+    codes.append(run(argv))
+
+    assert codes == [0, 0, 2]
+    assert json.loads(as_json)["reference_rows"] == 1
+    assert "1 rows of 1 instruments, 1 corporate actions" in " ".join(as_table.split())
+    assert "row 1: cash must be a number in 0..10000, was half" in capsys.readouterr().err

@@ -311,7 +311,7 @@ def test_frame_without_figures_decodes_to_unknown_ones() -> None:
     rows = decode_frame(data).rows
 
     # The names are of float columns, which no type can say.
-    expected = replace(make_reference_rows(), **unknown_figures(3))  # type: ignore[arg-type]
+    expected = replace(make_reference_rows(), **unknown_figures(3))
     assert_equal_rows(rows, expected)
 
 

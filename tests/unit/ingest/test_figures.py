@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +34,7 @@ def known_figures(rows: BarColumns) -> dict[str, Float64Array]:
     """Return the figures of sorted rows, day by day."""
     figures = KnownFigures()
     days = [rows.take(rows.trade_date == date) for date in np.unique(rows.trade_date)]
-    known = [figures.of_day(day) for day in days]
+    known = [cast("dict[str, Float64Array]", figures.of_day(day)) for day in days]
     return {
         name: np.concatenate([np.zeros(0), *(each[name] for each in known)]) for name in FIGURES
     }

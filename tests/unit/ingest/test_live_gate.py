@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tidegate_common.market.corporate_actions import CorporateAction
 from tidegate_common.market.sessions import shanghai_ns
 from tidegate_common.testing.quote_lines import (
     QuoteLine,
@@ -16,6 +17,7 @@ from tidegate_common.testing.quote_lines import (
 )
 from tidegate_ingest.engine.live_gate import LiveGate
 from tidegate_ingest.engine.quote_text import parse_payload
+from tidegate_ingest.engine.reference_days import ReferenceRow, ReferenceTable
 
 PUDONG = 1_600_000
 QUOTE = QuoteLine()
@@ -153,3 +155,47 @@ def test_live_gate_after_a_service_that_rounds_up_takes_a_finer_one() -> None:
 
     assert gate.take_pending().amount_fen.tolist() == [72_230_799_985]
     assert outcomes(gate) == {"accepted": 2, "falling_amount": 1}
+
+
+def test_gate_with_a_reference_opens_with_what_it_says() -> None:
+    """Quote services say no dividends; the user's ST flag wins over the name."""
+    table = ReferenceTable(
+        [
+            ReferenceRow(
+                PUDONG,
+                TRADE_DATE,
+                is_st=True,
+                sector="banks",
+                action=CorporateAction(PUDONG, TRADE_DATE, cash_e6=410_000),
+            )
+        ]
+    )
+    gate = LiveGate(np.array([PUDONG]), table)
+    gate.begin_day(TRADE_DATE)
+    offer(gate, QUOTE)
+
+    rows = gate.open_day()
+
+    assert (rows.is_st.tolist(), rows.sector.tolist()) == ([True], ["banks"])
+    assert rows.cash_e6.tolist() == [410_000]
+
+
+@pytest.mark.parametrize(("seen", "cash_e6"), [(TRADE_DATE - 4, 410_000), (0, 0)])
+def test_gate_after_a_restart_knows_when_a_share_was_last_there(seen: int, cash_e6: int) -> None:
+    """The log says it: an ex-date between, when nothing was fed, is made up for."""
+    ex_date = TRADE_DATE - 1
+    action = CorporateAction(PUDONG, ex_date, cash_e6=410_000)
+    table = ReferenceTable([ReferenceRow(PUDONG, ex_date, action=action)])
+    before = LiveGate(np.array([PUDONG]))
+    before.begin_day(TRADE_DATE)
+    offer(before, QUOTE)
+    told = before.open_day()
+    gate = LiveGate(np.array([PUDONG]), table)
+    if seen:
+        gate.restore_day(seen, told)
+    gate.begin_day(TRADE_DATE)
+    offer(gate, QUOTE)
+
+    rows = gate.open_day()
+
+    assert rows.cash_e6.tolist() == [cash_e6]

@@ -8,7 +8,8 @@ import pytest
 
 from tidegate_common.domain.enums import Board, LimitState
 from tidegate_common.events.run import SyntheticSpec
-from tidegate_common.market.corporate_actions import ex_rights_reference_e4
+from tidegate_common.frames.actions import actions_of
+from tidegate_common.market.corporate_actions import CorporateAction, ex_rights_reference_e4
 from tidegate_ingest.engine.synthetic.plan import DayPlan, Planner
 from tidegate_ingest.engine.synthetic.shares import DELISTING_DAYS, SECTORS, make_shares
 from tidegate_ingest.engine.synthetic.timetable import synthetic_date
@@ -21,6 +22,10 @@ def plans() -> list[DayPlan]:
     """Return eighty days of three hundred shares."""
     planner = Planner(SPEC)
     return [planner.next_day() for _ in range(SPEC.day_count)]
+
+
+def _actions(plan: DayPlan) -> tuple[CorporateAction, ...]:
+    return actions_of(plan.reference, plan.trade_date)
 
 
 def _column(plan: DayPlan, name: str) -> dict[int, int]:
@@ -73,16 +78,16 @@ def test_synthetic_shares_of_a_small_market_are_in_a_large_one() -> None:
 def test_synthetic_days_begin_where_the_day_before_ended(plans: list[DayPlan]) -> None:
     """The previous close is the close, or what the corporate action made of it."""
     for before, after in pairwise(plans):
-        actions = {each.instrument: each for each in after.actions}
+        actions = {each.instrument: each for each in _actions(after)}
         closes, openings = _closes(before), _column(after, "prev_close_e4")
         for instrument in closes.keys() & openings.keys():
             expected = closes[instrument]
             if instrument in actions:
                 expected = ex_rights_reference_e4(expected, actions[instrument])
             assert openings[instrument] == expected
-    assert sum(len(plan.actions) for plan in plans) > 20
-    assert any(each.transfer_e6 for plan in plans for each in plan.actions)
-    assert not plans[0].actions
+    assert sum(len(_actions(plan)) for plan in plans) > 20
+    assert any(each.transfer_e6 for plan in plans for each in _actions(plan))
+    assert not _actions(plans[0])
 
 
 def test_synthetic_shares_that_list_have_no_limit_for_five_days(plans: list[DayPlan]) -> None:
@@ -163,7 +168,7 @@ def test_synthetic_figures_are_known_before_the_day(plans: list[DayPlan]) -> Non
     assert (first.reference.pb_mrq > 0).all()
     assert (first.reference.pe_ttm < 0).any()
     for plan, later in pairwise(plans):
-        grown = {each.instrument for each in later.actions if each.transfer_e6}
+        grown = {each.instrument for each in _actions(later) if each.transfer_e6}
         was, now = _column(plan, "float_shares"), _column(later, "float_shares")
         assert {each for each in was.keys() & now.keys() if now[each] != was[each]} == grown
 

@@ -165,6 +165,19 @@ def test_positions_are_kept_from_the_close_on(rows: Projection, time: str, count
     assert [row.instrument for row in rows.positions] == [1_600_519] * count
 
 
+def test_booking_row_keeps_the_exact_json(rows: Projection) -> None:
+    """Why cash changed can be asked for ever, and verify compares byte for byte."""
+    booking = SCRIPT.booking(AccountId("A1"), 3)
+
+    rows.add_portfolios(books(bookings=(booking,)))
+
+    (row,) = rows.bookings
+    assert (row.run_id, row.account_id, row.beat, row.sequence) == ("run-1", "A1", 3, 0)
+    assert (row.kind, row.cash_fen, row.quantity_shares) == ("dividend_paid", 1_500, 0)
+    assert row.payload == encode_event(booking).decode()
+    assert "bookings" in dict(rows.tables())
+
+
 def test_recommendation_row_keeps_the_exact_json(rows: Projection) -> None:
     """A page of recommendations of then is what was said then."""
     batch = SCRIPT.recommendations(2)

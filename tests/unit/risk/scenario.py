@@ -43,6 +43,7 @@ from tidegate_common.events.run import (
     RunSpec,
     StrategySpec,
 )
+from tidegate_common.frames.actions import action_columns
 from tidegate_common.frames.frame import (
     NO_REASON,
     BeatStamp,
@@ -53,6 +54,7 @@ from tidegate_common.frames.frame import (
 )
 from tidegate_common.frames.rows import LEVELS, BarRows, QuoteRows, ReferenceRows, unknown_figures
 from tidegate_common.market.board import board_of
+from tidegate_common.market.corporate_actions import CorporateAction
 from tidegate_common.market.fees import FeeSchedule
 from tidegate_common.market.sessions import shanghai_ns
 from tidegate_risk.engine.engine import RiskEngine, RiskInputs, RiskOutput
@@ -89,6 +91,7 @@ class Reference:
     open_e4: int = 0
     sector: str = "finance"
     fund_board: Board | None = None
+    action: CorporateAction | None = None
 
     @property
     def board(self) -> Board:
@@ -122,6 +125,10 @@ def reference_rows(references: Sequence[Reference]) -> ReferenceRows:
         open_e4=np.array([each.open_e4 for each in sorted_], np.int64),
         sector=np.array([each.sector for each in sorted_], np.object_),
         **unknown_figures(len(sorted_)),
+        **action_columns(
+            np.array([each.instrument for each in sorted_], np.int64),
+            [each.action for each in sorted_ if each.action is not None],
+        ),
     )
 
 

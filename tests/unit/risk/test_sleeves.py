@@ -88,3 +88,14 @@ def test_load_of_a_dump_dumps_the_same() -> None:
 
     assert loaded.dump() == sleeves.dump()
     assert loaded.answered == {("second", BANK, Reason.TURNOVER_LIMIT)}
+
+
+def test_new_shares_go_to_the_sleeves_in_proportion_and_rounded_down() -> None:
+    """Three for ten of 100 and of 105; what is left of the half share is nobody's."""
+    sleeves = _sleeves(first=100, second=105)
+    sleeves.book_fill(("first", LIQUOR), Side.BUY, quantity_shares=100, held_shares=100)
+
+    sleeves.grow(BANK, new_shares=61, held_shares=205)
+
+    assert sleeves.shares_of("first") == {BANK: 129, LIQUOR: 100}
+    assert sleeves.shares_of("second") == {BANK: 136}

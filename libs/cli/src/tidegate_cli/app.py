@@ -73,6 +73,7 @@ def up(
     speed: opt.Speed = SPEED_MAX,
     max_wait_ms: opt.MaxWaitMs = 0,
     start: opt.Start = "",
+    reference: opt.Reference = "",
     days: opt.Days = 0,
     warmup_days: opt.WarmupDays = 0,
     instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
@@ -109,6 +110,7 @@ def up(
         seed=seed,
         days=days,
         start=start,
+        reference=reference,
         warmup_days=warmup_days,
         instruments=instruments,
         beats=beats,
@@ -151,6 +153,7 @@ def backtest(
     *,
     data: opt.Data = None,
     start: opt.Start = "",
+    reference: opt.Reference = "",
     days: opt.Days = 0,
     warmup_days: opt.WarmupDays = 0,
     instruments: opt.Instruments = INSTRUMENTS_DEFAULT,
@@ -176,6 +179,7 @@ def backtest(
         seed=seed,
         days=days,
         start=start,
+        reference=reference,
         warmup_days=warmup_days,
         instruments=instruments,
         beats=beats,
@@ -415,15 +419,21 @@ def feed_options() -> None:
 
 
 @feed_app.command("check")
-def feed_check(*, files: opt.CheckedFiles, as_json: opt.Json = False) -> None:
+def feed_check(
+    *,
+    files: opt.CheckedFiles,
+    reference: opt.Reference = "",
+    as_json: opt.Json = False,
+) -> None:
     """Show what ingest would make of each file: its layout, and its rows in, out and rejected."""
-    from tidegate_cli.feed_check import check_json, check_table
+    from tidegate_cli.feed_check import check_json, check_table, read_reference
 
+    said = read_reference(reference)
     for path in files:
         if as_json:
-            print_json(check_json(path))
+            print_json(check_json(path, said))
         else:
-            Console().print(check_table(path))
+            Console().print(check_table(path, said))
 
 
 @feed_app.command("push")

@@ -26,7 +26,7 @@ from tidegate_common.events.run import (
     StrategySpec,
     SyntheticSpec,
 )
-from tidegate_ingest.adapters.feed import describe_files, hold_quotes
+from tidegate_ingest.adapters.feed import describe_files, describe_reference, hold_quotes
 from tidegate_ingest.adapters.synthetic_market import BEATS_PER_DAY_MAX
 from tidegate_ingest.engine.synthetic.shares import INSTRUMENT_COUNT_MAX
 from tidegate_signals.adapters.strategy_files import load_strategy
@@ -69,6 +69,7 @@ class RunOptions:
     run_id : "" for one made of the clock and the spec.
     max_wait_ms : risk waits so long for a late shard; 0 for as long as it takes.
     start : "" for all of the files, or from which day and time on, Shanghai.
+    reference : a file of listing dates, ST flags, sectors and corporate actions; "" for none.
     """
 
     files: tuple[str, ...] = ()
@@ -87,6 +88,7 @@ class RunOptions:
     config_dir: Path | None = None
     max_wait_ms: int = 0
     start: str = ""
+    reference: str = ""
 
 
 def compose_run(options: RunOptions, clock: Clock) -> RunSpec:
@@ -247,12 +249,19 @@ def _feed(options: RunOptions) -> FeedSpec:
         found = "live quotes" if options.live else "a synthetic market"
         message = f"--from needs recorded files, found {found}"
         raise ConfigError(message)
+    if options.reference and not (options.files or options.live):
+        message = "--reference is for recorded and live quotes: a synthetic market has its own"
+        raise ConfigError(message)
+    # Absolute, so that every process of the stack and a later `verify` find it.
+    reference = (
+        describe_reference(Path(options.reference).absolute()) if options.reference else None
+    )
     if options.live:
         if options.files:
             message = "a run is fed by --live or by --replay, not by both"
             raise ConfigError(message)
         live = live_spec(options.live, options.symbols)
-        return FeedSpec(live=live, day_count_max=options.days)
+        return FeedSpec(live=live, day_count_max=options.days, reference=reference)
     if not options.files:
         _check_range("--instruments", options.instruments, 1, INSTRUMENT_COUNT_MAX)
         _check_range("--beats", options.beats, 1, BEATS_PER_DAY_MAX)
@@ -263,11 +272,15 @@ def _feed(options: RunOptions) -> FeedSpec:
             beats_per_day=options.beats,
         )
         return FeedSpec(synthetic=market)
-    # Absolute, so that every process of the stack and a later `verify` find them.
     paths = [Path(name).absolute() for name in options.files]
     files = describe_files(paths)
     start_ts_ns = parse_start(options.start) if options.start else 0
-    return FeedSpec(files=files, day_count_max=options.days, start_ts_ns=start_ts_ns)
+    return FeedSpec(
+        files=files,
+        day_count_max=options.days,
+        start_ts_ns=start_ts_ns,
+        reference=reference,
+    )
 
 
 def _strategies(

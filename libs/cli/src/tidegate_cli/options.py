@@ -68,6 +68,16 @@ PushUrl = Annotated[
         help="Where ingest takes quotes; default: the stack of --data-dir.",
     ),
 ]
+Reference = Annotated[
+    str,
+    typer.Option(
+        "--reference",
+        metavar="FILE",
+        help="Listing dates, ST, sectors and corporate actions, which win over what the feed says; "
+        "see docs/reference-data.md.",
+        rich_help_panel=FEED_PANEL,
+    ),
+]
 Days = Annotated[
     int,
     typer.Option(

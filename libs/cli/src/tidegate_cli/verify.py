@@ -11,13 +11,14 @@ from tidegate_common.codec import decode_event, encode_event
 from tidegate_common.errors import ConfigError, ContractError, TidegateError
 from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.events.orders import CancelOrder, SubmitOrder
-from tidegate_common.events.portfolio import PortfolioState
+from tidegate_common.events.portfolio import Booking, PortfolioState
 from tidegate_common.events.risk import ControlOutcome, Decision, JournalEntry
 from tidegate_common.events.run import RunSpec
 from tidegate_common.store.postgres import Pool
 from tidegate_ingest.adapters.feed import open_feed
 from tidegate_recorder.queries import (
     RecordedRun,
+    booking_payloads,
     cancel_payloads,
     control_payloads,
     decision_payloads,
@@ -34,9 +35,18 @@ from tidegate_signals.adapters.plugins import load_kinds
 LATEST: Final = "latest"
 NOTHING: Final = "nothing"
 # A transaction and its cursor for each stream, and one for the questions in between.
-CONNECTIONS_MAX: Final = 8
+CONNECTIONS_MAX: Final = 9
 
-Event = Decision | ControlOutcome | SubmitOrder | CancelOrder | OrderUpdate | Fill | PortfolioState
+Event = (
+    Decision
+    | ControlOutcome
+    | SubmitOrder
+    | CancelOrder
+    | OrderUpdate
+    | Fill
+    | PortfolioState
+    | Booking
+)
 Key = tuple[int | str, ...]
 
 
@@ -206,7 +216,7 @@ async def _read_journal(pool: Pool, run_id: str) -> Journaled:
 def _key(event: Event) -> Key:
     """Return the place of an event in the order of its table."""
     match event:
-        case Decision() | ControlOutcome() | SubmitOrder():
+        case Decision() | ControlOutcome() | SubmitOrder() | Booking():
             return (event.beat, event.account_id, event.sequence)
         case CancelOrder():
             return (event.beat, event.account_id, event.sequence, event.order_id)
@@ -227,4 +237,5 @@ _STREAMS: Final = (
     _Stream("order updates", order_update_payloads, lambda beat: beat.updates, _key),
     _Stream("fills", fill_payloads, lambda beat: beat.fills, _key),
     _Stream("portfolios", portfolio_payloads, lambda beat: beat.portfolios, _key),
+    _Stream("bookings", booking_payloads, lambda beat: beat.bookings, _key),
 )

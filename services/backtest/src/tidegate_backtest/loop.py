@@ -7,7 +7,7 @@ from itertools import chain
 from tidegate_backtest.partition import Lateness, RiskPartition
 from tidegate_common.events.execution import Fill, OrderUpdate
 from tidegate_common.events.orders import CancelOrder, RequestEnvelope, SubmitOrder
-from tidegate_common.events.portfolio import PortfolioState
+from tidegate_common.events.portfolio import Booking, PortfolioState
 from tidegate_common.events.risk import ControlOutcome, Decision
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import BeatStamp, Frame
@@ -34,6 +34,7 @@ class BeatOutcome:
     updates: tuple[OrderUpdate, ...]
     fills: tuple[Fill, ...]
     portfolios: tuple[PortfolioState, ...]
+    bookings: tuple[Booking, ...]
 
 
 def run_loop(
@@ -78,6 +79,7 @@ def run_loop(
             updates=report.updates,
             fills=report.fills,
             portfolios=output.portfolios,
+            bookings=output.bookings,
         )
 
 
@@ -86,7 +88,9 @@ def _join(outputs: Sequence[RiskOutput]) -> RiskOutput:
     if len(outputs) == 1:
         return outputs[0]
 
-    def by_account(event: Decision | ControlOutcome | SubmitOrder | CancelOrder) -> tuple[str, int]:
+    def by_account(
+        event: Decision | ControlOutcome | SubmitOrder | CancelOrder | Booking,
+    ) -> tuple[str, int]:
         return event.account_id, event.sequence
 
     return RiskOutput(
@@ -103,4 +107,5 @@ def _join(outputs: Sequence[RiskOutput]) -> RiskOutput:
         ),
         tick_count=max(output.tick_count for output in outputs),
         score_count=max(output.score_count for output in outputs),
+        bookings=tuple(sorted(chain.from_iterable(o.bookings for o in outputs), key=by_account)),
     )

@@ -16,6 +16,7 @@ from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_ingest.adapters.live_polling import LivePolling, PollingOptions
 from tidegate_ingest.adapters.live_push import LivePush, PushProgress
 from tidegate_ingest.adapters.quote_services import quote_services, service_code
+from tidegate_ingest.adapters.reference_file import open_reference
 from tidegate_ingest.engine.live_sequencer import LiveRun, LiveSequencer
 from tidegate_ingest.engine.push_quotes import PUSH_SOURCE
 from tidegate_ingest.engine.quote_text import QuoteSource
@@ -38,7 +39,8 @@ async def serve_live(service: Service[IngestSettings], spec: RunSpec, live: Live
     if live.sources != (PUSH_SOURCE,):
         # Past the end of the calendar no day would ever open: say so now.
         calendar.is_trading_day(shanghai_date(SystemClock().now_ns()))
-    sequencer = LiveSequencer(run, calendar)
+    reference = await asyncio.to_thread(open_reference, spec.feed.reference)
+    sequencer = LiveSequencer(run, calendar, reference)
     feed = live_feed(spec, live, settings.live, sequencer)
     bus = KafkaBus(settings.kafka.config())
     publisher = LivePublisher(

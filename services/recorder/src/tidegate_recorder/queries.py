@@ -52,6 +52,8 @@ _PAYLOADS = {
     "portfolios": "SELECT payload FROM portfolios WHERE run_id = $1 ORDER BY beat, account_id",
     "final_portfolios": "SELECT DISTINCT ON (account_id) payload FROM portfolios "
     "WHERE run_id = $1 ORDER BY account_id, beat DESC",
+    "bookings": "SELECT payload FROM bookings WHERE run_id = $1 "
+    "ORDER BY beat, account_id, sequence",
     "journal": "SELECT payload FROM journal WHERE run_id = $1 ORDER BY risk_partition, from_beat",
 }
 _OUTCOME = {
@@ -75,6 +77,7 @@ _KEYS = {
     "equity_days": "account_id, trade_date",
     "portfolios": "account_id, beat",
     "positions": "account_id, trade_date, beat, instrument",
+    "bookings": "account_id, beat, sequence",
     "scores": "strategy, instrument, beat",
     "bars": "instrument, period_seconds, ts_end_ns",
     "recommendations": "strategy, beat",
@@ -188,6 +191,11 @@ def fill_payloads(pool: Pool, run_id: str) -> AsyncIterator[str]:
 def portfolio_payloads(pool: Pool, run_id: str) -> AsyncIterator[str]:
     """Yield the JSON of every recorded portfolio, sorted by (beat, account)."""
     return _payloads(pool, run_id, "portfolios")
+
+
+def booking_payloads(pool: Pool, run_id: str) -> AsyncIterator[str]:
+    """Yield the JSON of every Booking, sorted by (beat, account, sequence)."""
+    return _payloads(pool, run_id, "bookings")
 
 
 def final_portfolio_payloads(pool: Pool, run_id: str) -> AsyncIterator[str]:

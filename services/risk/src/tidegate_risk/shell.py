@@ -187,6 +187,7 @@ class RiskProcessor:
             is_last=stamp.is_last,
             equity=output.equity,
             portfolios=output.portfolios,
+            bookings=output.bookings,
         )
         submits = self._by_shard(output.submits)
         cancels = self._by_shard(output.cancels)

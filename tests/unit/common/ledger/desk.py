@@ -14,7 +14,7 @@ BANK = Exchange.SH * EXCHANGE_STEP + 600_000
 LIQUOR = Exchange.SH * EXCHANGE_STEP + 600_519
 FUND = Exchange.SH * EXCHANGE_STEP + 518_880
 
-MONDAY, TUESDAY, WEDNESDAY = 2024_06_03, 2024_06_04, 2024_06_05
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY = 2024_06_03, 2024_06_04, 2024_06_05, 2024_06_06
 ORDER = OrderId("order")
 CASH_FEN = 1_000_000
 
@@ -69,7 +69,7 @@ def holder(quantity_shares: int = 300, amount_fen: int = 300_000) -> Ledger:
     return ledger
 
 
-def refused(ledger: Ledger, operation: Callable[[], None], match: str) -> None:
+def refused(ledger: Ledger, operation: Callable[[], object], match: str) -> None:
     """Expect a refusal that leaves every number of the books as it was."""
     before = json.dumps(ledger.dump())
     with pytest.raises(LedgerError, match=match):

@@ -10,6 +10,7 @@ from tests.unit.common.ledger.desk import (
     LIQUOR,
     MONDAY,
     ORDER,
+    THURSDAY,
     TUESDAY,
     WEDNESDAY,
     buy,
@@ -24,7 +25,6 @@ from tidegate_common.ledger import Ledger, Lot
 from tidegate_common.market.corporate_actions import CorporateAction
 from tidegate_common.market.fees import NO_FEES
 
-THURSDAY = 2024_06_06
 JULY, NEXT_JUNE = 2024_07_04, 2025_06_04
 ORDER_2 = OrderId("second")
 

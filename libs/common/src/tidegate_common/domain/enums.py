@@ -355,6 +355,22 @@ class OrderReason(StrEnum):
 
 
 @unique
+class BookingKind(StrEnum):
+    """What a booking is that is no trade.
+
+    DIVIDEND_CLAIM : an ex-date gave a claim to cash. DIVIDEND_PAID : it came. NEW_SHARES : bonus
+    and transferred shares. RIGHTS_LAPSED : shares that could have been subscribed and were not.
+    DIVIDEND_TAX : charged on the net sales of the day that ended.
+    """
+
+    DIVIDEND_CLAIM = "dividend_claim"
+    DIVIDEND_PAID = "dividend_paid"
+    NEW_SHARES = "new_shares"
+    RIGHTS_LAPSED = "rights_lapsed"
+    DIVIDEND_TAX = "dividend_tax"
+
+
+@unique
 class QueueCancels(StrEnum):
     """Whose shares leave a queue when its display shrinks by more than what traded.
 

@@ -1,8 +1,8 @@
 """Portfolios: what an account holds and is worth."""
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from tidegate_common.domain.enums import AccountState, Layer, Side
+from tidegate_common.domain.enums import AccountState, BookingKind, Layer, Side
 from tidegate_common.domain.ids import AccountId, OrderId, RunId
 
 
@@ -43,6 +43,8 @@ class PortfolioState(Struct, frozen=True):
     positions : sorted by instrument, none of zero quantity.
     usage : of every layer that has a limit in bps, in the order of the layers; none in books of
         before it was told. open_order_count : orders that may still trade.
+    receivable_fen : dividends between ex-date and pay date, part of nav_fen; not told where there
+        are none.
     """
 
     account_id: AccountId
@@ -61,6 +63,7 @@ class PortfolioState(Struct, frozen=True):
     positions: tuple[PositionState, ...] = ()
     usage: tuple[LimitUsage, ...] = ()
     open_order_count: int = 0
+    receivable_fen: int | UnsetType = UNSET
 
 
 class OpenOrderState(Struct, frozen=True):
@@ -101,6 +104,29 @@ class EquityPoint(Struct, frozen=True, gc=False):
     nav_fen: int
 
 
+class Booking(Struct, frozen=True):
+    """What changed an account's books and is no trade.
+
+    sequence : within the account and beat, from 0.
+    cash_fen : of a claim its amount, of a payment what came, of a tax what is owed, negative.
+    quantity_shares : new ones, or rights that lapsed.
+    held_shares : on which a corporate action gave them; 0 of payments and taxes.
+    effective_date : when a claim is paid or new shares may be sold, YYYYMMDD; 0 of all else.
+    """
+
+    account_id: AccountId
+    beat: int
+    sequence: int
+    trade_date: int
+    ts_event_ns: int
+    kind: BookingKind
+    instrument: int
+    cash_fen: int
+    quantity_shares: int
+    held_shares: int
+    effective_date: int
+
+
 class PortfolioBatch(Struct, frozen=True):
     """Portfolios of one risk partition after one beat.
 
@@ -109,6 +135,7 @@ class PortfolioBatch(Struct, frozen=True):
         run's last beat; sorted by account_id.
     tick_count, score_count : quote or bar rows and scores that this beat carried, of all shards.
     is_last : whether the run ends here.
+    bookings : of the beat, sorted by (account_id, sequence).
     """
 
     run_id: RunId
@@ -121,3 +148,4 @@ class PortfolioBatch(Struct, frozen=True):
     is_last: bool
     equity: tuple[EquityPoint, ...] = ()
     portfolios: tuple[PortfolioState, ...] = ()
+    bookings: tuple[Booking, ...] = ()

@@ -225,6 +225,8 @@ class FeedSpec:
     day_count_max : replay at most so many trading days, 0 for all; a live run, 0 for one.
     beat_interval_ms : length of a beat in a snapshot feed; of a live one, time between beats.
     start_ts_ns : rows of files before this time are not part of the run, UTC epoch; 0 for all.
+    reference : a user's listing dates, ST flags, sectors and corporate actions, which win over
+        what recorded or live quotes say; None for none.
     """
 
     files: tuple[InputFile, ...] = ()
@@ -233,6 +235,7 @@ class FeedSpec:
     beat_interval_ms: int = 3_000
     live: LiveSpec | None = None
     start_ts_ns: int = 0
+    reference: InputFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,10 @@ def archived_rows(kind: BeatKind, table: pa.Table) -> FrameRows:
     row_type = ROWS_OF_KIND[kind]
     arrays: dict[str, np.ndarray] = {}
     for field, column in ROW_LAYOUTS[row_type].items():
+        if column.absent is not None and table.schema.get_field_index(field) < 0:
+            # A file of before the column was.
+            arrays[field] = column.absent(len(table))
+            continue
         levels = [_numpy(table, name, column) for name in _names(field, column)]
         arrays[field] = levels[0] if column.width == 1 else np.column_stack(levels)
     return row_type(**arrays)

@@ -8,6 +8,7 @@ from tidegate_common.domain.enums import Board, Exchange, LimitState, Phase
 from tidegate_common.domain.ids import EXCHANGE_STEP, format_symbol
 from tidegate_common.domain.units import SCORE_SCALE, Int64Array
 from tidegate_common.errors import ContractError
+from tidegate_common.frames.actions import check_actions
 from tidegate_common.frames.bars import BarBatch
 from tidegate_common.frames.frame import REASONS_MAX, FrameRows, ScoreBatch
 from tidegate_common.frames.rows import FIGURES, QuoteRows, ReferenceRows
@@ -65,6 +66,7 @@ def check_rows(rows: FrameRows, unsigned: Collection[str] = ()) -> None:
             _fail(f"{name} must be >= 0, was {column.min()}", rows.instrument, row)
     if isinstance(rows, ReferenceRows):
         _check_figures(rows)
+        check_actions(rows)
     if isinstance(rows, ReferenceRows | QuoteRows):
         for name, largest in _ENUM_MAX.items():
             column = getattr(rows, name, None)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tidegate_common.domain.enums import BeatKind
 from tidegate_common.domain.ids import RunId, is_run_id
+from tidegate_common.domain.units import Int64Array
 from tidegate_common.errors import ContractError
 from tidegate_common.frames.bars import BarBatch
 from tidegate_common.frames.checks import check_bars, check_rows, check_scores
@@ -27,15 +28,27 @@ from tidegate_common.frames.ipc import (
     read_stream,
     write_stream,
 )
-from tidegate_common.frames.rows import FIGURES, LEVELS, BarRows, QuoteRows, ReferenceRows
+from tidegate_common.frames.rows import (
+    FIGURES,
+    LEVELS,
+    SPARSE,
+    BarRows,
+    QuoteRows,
+    ReferenceRows,
+)
 
 _INT64_END = 2**63
+
+
+def _zeros(count: int) -> Int64Array:
+    return np.zeros(count, np.int64)
+
 
 _WHOLE = Column()
 _SMALL = Column(pa.uint8())
 _FLAG = Column(pa.bool_())
 _LEVELS = Column(width=LEVELS)
-# Reasons and figures are younger than the rest: a stream without them knows none.
+# Reasons, figures and actions are younger than the rest: a stream without them knows none.
 _COLUMNS = {
     "board": _SMALL,
     "limit_state": _SMALL,
@@ -48,6 +61,7 @@ _COLUMNS = {
     "ask_price_e4": _LEVELS,
     "ask_shares": _LEVELS,
     "reason_e6": Column(width=REASONS_MAX, absent=no_reasons),
+    **dict.fromkeys(SPARSE, Column(absent=_zeros, is_sparse=True)),
     **dict.fromkeys(FIGURES, Column(pa.float64(), absent=lambda count: np.full(count, np.nan))),
 }
 

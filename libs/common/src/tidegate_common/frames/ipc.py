@@ -52,11 +52,13 @@ class Column:
     arrow_type : of its values; int64 stands for any of `_WIRE_TYPES`.
     width : values a row, 1 unless it is a list of fixed size.
     absent : what a stream without the column says of n rows; None if it must be there.
+    is_sparse : left out of a stream in which it is 0 in all rows, which `absent` says too.
     """
 
     arrow_type: pa.DataType = _INT64
     width: int = 1
     absent: Callable[[int], np.ndarray] | None = None
+    is_sparse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,17 @@ def write_stream(
     ----------
     about : what JSON can say.
     """
-    arrays = [_to_arrow(getattr(source, name), column) for name, column in columns.items()]
+    told = {
+        name: column
+        for name, column in columns.items()
+        if not column.is_sparse or getattr(source, name).any()
+    }
+    arrays = [_to_arrow(getattr(source, name), column) for name, column in told.items()]
     text = json.dumps(about, separators=(",", ":"), ensure_ascii=False)
     schema = pa.schema(
         [
             pa.field(name, array.type, nullable=False)
-            for name, array in zip(columns, arrays, strict=True)
+            for name, array in zip(told, arrays, strict=True)
         ],
         metadata={_METADATA_KEY: text.encode()},
     )

@@ -5,8 +5,8 @@ volumes shares, amounts fen; 0 stands for "no price" (no level, not traded yet).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass, field, fields
+from typing import Any, Self, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,23 @@ from numpy.typing import NDArray
 from tidegate_common.domain.units import Float64Array, Int64Array
 
 LEVELS = 5
+# Of what goes ex on the day: amounts a share as in `market.corporate_actions`, and their dates.
+ACTION_AMOUNTS = ("cash_e6", "bonus_e6", "transfer_e6", "rights_e6", "rights_price_e4")
+ACTION_DATES = ("record_date", "pay_date", "new_shares_date")
+# Columns of reference rows that travel only where something is not 0.
+SPARSE = ("listing_date", *ACTION_AMOUNTS, *ACTION_DATES)
 FIGURES = ("float_shares", "pe_ttm", "pb_mrq", "ps_ttm", "pcf_ttm", "turnover_rate")
+
+
+class Figures(TypedDict):
+    """The `FIGURES` of reference rows, (n,) float64 each."""
+
+    float_shares: Float64Array
+    pe_ttm: Float64Array
+    pb_mrq: Float64Array
+    ps_ttm: Float64Array
+    pcf_ttm: Float64Array
+    turnover_rate: Float64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,10 @@ class Rows:
         return type(self)(*(transform(getattr(self, field.name)) for field in fields(self)))
 
 
+def _no_column() -> Int64Array:
+    return np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class ReferenceRows(Rows):
     """Reference data of the day, carried by OPEN beats.
@@ -64,8 +84,14 @@ class ReferenceRows(Rows):
     pe_ttm, pb_mrq, ps_ttm, pcf_ttm : (n,) float64, price by earnings, sales and cash flow of the
         last four quarters, and by the last book value; negative where those are.
     turnover_rate : (n,) float64, traded volume by float_shares, of the day before.
+    listing_date : (n,) int64, YYYYMMDD, 0 when unknown.
+    cash_e6, bonus_e6, transfer_e6, rights_e6, rights_price_e4 : (n,) int64, what goes ex today, as
+        in `CorporateAction`; `prev_close_e4` has it in it.
+    record_date, pay_date, new_shares_date : (n,) int64, YYYYMMDD, of that; 0 when unknown: then
+        cash is paid and new shares are listed today.
 
-    Figures are those that were known when the day began, never of the day itself.
+    Figures are those that were known when the day began, never of the day itself. The columns from
+    `listing_date` on are zeros unless they are given.
     """
 
     board: NDArray[np.uint8]
@@ -83,6 +109,21 @@ class ReferenceRows(Rows):
     ps_ttm: Float64Array
     pcf_ttm: Float64Array
     turnover_rate: Float64Array
+    listing_date: Int64Array = field(default_factory=_no_column)
+    cash_e6: Int64Array = field(default_factory=_no_column)
+    bonus_e6: Int64Array = field(default_factory=_no_column)
+    transfer_e6: Int64Array = field(default_factory=_no_column)
+    rights_e6: Int64Array = field(default_factory=_no_column)
+    rights_price_e4: Int64Array = field(default_factory=_no_column)
+    record_date: Int64Array = field(default_factory=_no_column)
+    pay_date: Int64Array = field(default_factory=_no_column)
+    new_shares_date: Int64Array = field(default_factory=_no_column)
+
+    def __post_init__(self) -> None:
+        """Fill the columns that were not given with zeros."""
+        for name in SPARSE:
+            if len(getattr(self, name)) != len(self.instrument):
+                object.__setattr__(self, name, np.zeros(len(self.instrument), np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +165,6 @@ class BarRows(Rows):
     amount_fen: Int64Array
 
 
-def unknown_figures(count: int) -> dict[str, Float64Array]:
+def unknown_figures(count: int) -> Figures:
     """Return the `FIGURES` of reference rows of which none is known, (count,) float64 each."""
-    return {name: np.full(count, np.nan) for name in FIGURES}
+    return cast("Figures", {name: np.full(count, np.nan) for name in FIGURES})

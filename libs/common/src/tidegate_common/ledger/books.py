@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tidegate_common.domain.ids import AccountId
+from tidegate_common.ledger.booked import Booked, paid
 from tidegate_common.ledger.lots import Lot, total_cost_fen, total_shares, unlocked_shares
 from tidegate_common.ledger.reservations import Reservations
 from tidegate_common.ledger.taxation import TaxLot
@@ -126,10 +127,14 @@ class Books:
         self.tax_paid_fen += paid_fen
         self.cash_fen -= paid_fen
 
-    def collect(self, receivables: Iterable[Receivable]) -> None:
-        """Turn the receivables that are due on the books' day into cash, and keep the others."""
-        self.receivables = list(receivables)
-        due_fen = sum(r.cash_fen for r in self.receivables if r.pay_date <= self.trade_date)
-        self.receivables = [r for r in self.receivables if r.pay_date > self.trade_date]
-        self.cash_fen += due_fen
+    def collect(self, receivables: Iterable[Receivable]) -> list[Booked]:
+        """Turn the receivables that are due on the books' day into cash, and keep the others.
+
+        Returns what came.
+        """
+        known = list(receivables)
+        due = [each for each in known if each.pay_date <= self.trade_date]
+        self.receivables = [each for each in known if each.pay_date > self.trade_date]
+        self.cash_fen += sum(each.cash_fen for each in due)
         self.pay_tax()
+        return [paid(each.instrument, each.cash_fen) for each in due]

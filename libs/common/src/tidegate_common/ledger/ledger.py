@@ -19,11 +19,12 @@ from collections.abc import Iterable
 import numpy as np
 from msgspec.structs import replace
 
-from tidegate_common.domain.enums import Side
+from tidegate_common.domain.enums import BookingKind, Side
 from tidegate_common.domain.ids import AccountId, OrderId
 from tidegate_common.domain.units import PRICE_E4_PER_FEN, Int64Array, divide_half_up, notional_fen
 from tidegate_common.engine import JsonDict
 from tidegate_common.errors import InvariantError
+from tidegate_common.ledger.booked import Booked, taxed
 from tidegate_common.ledger.books import Books, Position, Receivable
 from tidegate_common.ledger.dumps import load_books
 from tidegate_common.ledger.errors import LedgerError
@@ -44,6 +45,7 @@ from tidegate_common.ledger.reservations import Reservation
 from tidegate_common.ledger.taxation import Dividend, TaxLot, credit, settle
 from tidegate_common.market.corporate_actions import (
     CorporateAction,
+    HoldingEffect,
     ex_rights_reference_e4,
     holding_effect,
 )
@@ -271,7 +273,7 @@ class Ledger(LedgerQueries):
         *,
         subscribed_shares: int = 0,
         tick_e4: int = PRICE_E4_PER_FEN,
-    ) -> None:
+    ) -> tuple[Booked, ...]:
         """Book what a corporate action gives, on its ex-date before the instrument trades.
 
         The last mark becomes its ex-rights reference, so that the NAV does not jump before the
@@ -281,6 +283,10 @@ class Ledger(LedgerQueries):
         ----------
         subscribed_shares : rights taken up, paid for now.
         tick_e4 : price tick of the instrument, 1/10,000 CNY.
+
+        Returns
+        -------
+        What was booked: the claim, the shares, the rights that lapse, and what is paid at once.
 
         Raises
         ------
@@ -300,8 +306,9 @@ class Ledger(LedgerQueries):
             )
         paid_fen = notional_fen(action.rights_price_e4, subscribed_shares)
         require_available(books, paid_fen, f"rights of instrument={action.instrument}")
-        if position.quantity_shares == 0:
-            return
+        held_shares = position.quantity_shares
+        if held_shares == 0:
+            return ()
         mark_e4 = self._ex_mark_e4(action, tick_e4)
         new_shares = effect.bonus_shares + effect.transfer_shares
         self._grow(position, action, new_shares=new_shares, subscribed_shares=subscribed_shares)
@@ -314,9 +321,10 @@ class Ledger(LedgerQueries):
             mark_e4=mark_e4,
         )
         receivable = Receivable(action.paid_on, action.instrument, effect.cash_fen)
-        books.collect([*books.receivables, *([receivable] if effect.cash_fen else [])])
+        came = books.collect([*books.receivables, *([receivable] if effect.cash_fen else [])])
+        return (*_given(action, effect, held_shares, subscribed_shares=subscribed_shares), *came)
 
-    def roll_day(self, trade_date: int) -> None:
+    def roll_day(self, trade_date: int) -> tuple[Booked, ...]:
         """End the day and begin the next one.
 
         In this order: the NAV becomes the opening NAV, the ended day's net sales are taxed,
@@ -326,6 +334,10 @@ class Ledger(LedgerQueries):
         Parameters
         ----------
         trade_date : YYYYMMDD, later than the ledger's day.
+
+        Returns
+        -------
+        The taxes that were charged, then the dividends that came.
 
         Raises
         ------
@@ -341,17 +353,22 @@ class Ledger(LedgerQueries):
             settle(held.tax_lots, held.day_change_shares, trade_date=books.trade_date)
             for held in books.positions.values()
         ]
-        for held, (tax_lots, tax_fen) in zip(books.positions.values(), settled, strict=True):
+        taxes: list[Booked] = []
+        for (instrument, held), (tax_lots, tax_fen) in zip(
+            books.positions.items(), settled, strict=True
+        ):
             held.tax_lots = tax_lots
             held.day_change_shares = 0
             books.tax_payable_fen += tax_fen
+            if tax_fen:
+                taxes.append(taxed(instrument, tax_fen))
         books.positions = {number: held for number, held in books.positions.items() if held.lots}
         books.trade_date = trade_date
         for held in books.positions.values():
             held.count(trade_date)
         books.day_proceeds_fen = 0
         books.reservations.begin_day()
-        books.collect(books.receivables)
+        return (*taxes, *books.collect(books.receivables))
 
     # --- memory -------------------------------------------------------------------------------
 
@@ -431,3 +448,40 @@ class Ledger(LedgerQueries):
         position.tax_lots = credit(position.tax_lots, dividend)
         if new_shares + subscribed_shares:
             position.tax_lots.append(TaxLot(today, new_shares + subscribed_shares))
+
+
+def _given(
+    action: CorporateAction,
+    effect: HoldingEffect,
+    held_shares: int,
+    *,
+    subscribed_shares: int,
+) -> list[Booked]:
+    """Return what an action gave to a holding, and what it let go."""
+    new_shares = effect.bonus_shares + effect.transfer_shares
+    lapsed_shares = effect.rights_shares_max - subscribed_shares
+    instrument = action.instrument
+    given: list[Booked] = []
+    if effect.cash_fen:
+        claim = Booked(
+            BookingKind.DIVIDEND_CLAIM,
+            instrument,
+            cash_fen=effect.cash_fen,
+            held_shares=held_shares,
+            effective_date=action.paid_on,
+        )
+        given.append(claim)
+    for kind, shares, day in (
+        (BookingKind.NEW_SHARES, new_shares, action.listed_on),
+        (BookingKind.RIGHTS_LAPSED, lapsed_shares, 0),
+    ):
+        if shares:
+            booked = Booked(
+                kind,
+                instrument,
+                quantity_shares=shares,
+                held_shares=held_shares,
+                effective_date=day,
+            )
+            given.append(booked)
+    return given

@@ -112,6 +112,10 @@ def make_reference_rows(row_count: int = 3) -> ReferenceRows:
         ps_ttm=2.5 - 2.0 * figure,
         pcf_ttm=np.where(number % 2 == 0, np.nan, 7.5),
         turnover_rate=figure / 1_000,
+        listing_date=np.full(row_count, 20100104),
+        cash_e6=np.where(number % 3 == 1, 250_000, 0),
+        transfer_e6=np.where(number % 3 == 1, 300_000, 0),
+        pay_date=np.where(number % 3 == 1, 20230203, 0),
     )
 
 

@@ -16,6 +16,7 @@ from tidegate_common.codec import encode_event
 from tidegate_common.domain.enums import (
     AccountState,
     BeatKind,
+    BookingKind,
     CauseKind,
     Layer,
     Liquidity,
@@ -42,6 +43,7 @@ from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
 from tidegate_common.events.message import Message, Origin
 from tidegate_common.events.orders import OrderBatch, SubmitOrder
 from tidegate_common.events.portfolio import (
+    Booking,
     EquityPoint,
     PortfolioBatch,
     PortfolioState,
@@ -305,6 +307,23 @@ class ScriptedRun:
             is_last=is_last,
             equity=tuple(EquityPoint(one.account_id, one.cash_fen, one.nav_fen) for one in states),
             portfolios=tuple(states) if is_last or beat % 3 != 0 else (),
+            bookings=tuple(self.booking(one.account_id, beat) for one in states if beat == 1),
+        )
+
+    def booking(self, account: AccountId, beat: int) -> Booking:
+        """Return a dividend that an account got in a beat."""
+        return Booking(
+            account_id=account,
+            beat=beat,
+            sequence=0,
+            trade_date=TRADE_DATE,
+            ts_event_ns=_ts(beat),
+            kind=BookingKind.DIVIDEND_PAID,
+            instrument=INSTRUMENT,
+            cash_fen=1_500,
+            quantity_shares=0,
+            held_shares=0,
+            effective_date=0,
         )
 
     def _accounts_of(self, partition: int) -> list[str]:

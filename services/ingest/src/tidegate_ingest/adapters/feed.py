@@ -1,7 +1,7 @@
 """Feeds: recorded files or a generated market, told as frames.
 
-`describe_files` puts files into a run's spec, `open_feed` turns the spec into beats. The same spec
-gives the same bytes, however often and on whichever machine it is read.
+`describe_files` and `describe_reference` put files into a run's spec, `open_feed` turns the spec
+into beats. The same spec gives the same bytes, however often and on whichever machine it is read.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,19 @@ from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import Frame
 from tidegate_ingest.adapters.recorded_files import describe_files, hold_quotes, open_files
+from tidegate_ingest.adapters.reference_file import describe_reference
 from tidegate_ingest.adapters.synthetic_market import open_synthetic
 from tidegate_ingest.engine.quality import FeedCounts, RejectReason
 
-__all__ = ["Feed", "FeedCounts", "RejectReason", "describe_files", "hold_quotes", "open_feed"]
+__all__ = [
+    "Feed",
+    "FeedCounts",
+    "RejectReason",
+    "describe_files",
+    "describe_reference",
+    "hold_quotes",
+    "open_feed",
+]
 
 
 class Feed(Protocol):

@@ -27,6 +27,7 @@ from tidegate_ingest.engine.quality import (
 )
 from tidegate_ingest.engine.quote_text import parse_payload
 from tidegate_ingest.engine.recording import Span
+from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceTable
 
 _PAYLOAD_SUFFIXES = frozenset({".dat", ".txt", ".json"})
 
@@ -51,8 +52,12 @@ class FileCheck:
     last_ts_ns: int
 
 
-def check_file(path: Path) -> FileCheck:
+def check_file(path: Path, reference: ReferenceTable = NO_REFERENCE) -> FileCheck:
     """Return what ingest makes of a file that is given on its own.
+
+    Parameters
+    ----------
+    reference : what the user says of instruments; a payload or an archive is not held to it.
 
     Raises
     ------
@@ -70,7 +75,7 @@ def check_file(path: Path) -> FileCheck:
     if files.archives:
         return _check_archive(path, files.layout_names[0])
     spool = Spool()
-    recording = record_files(files, FeedSpec(), spool)
+    recording = record_files(files, FeedSpec(), spool, reference)
     extent = _Extent()
     for day in recording.days(spool.window_rows_max):
         for kind, ts_event_ns, rows in day.beats():

@@ -1,6 +1,5 @@
 """Recorded files: what they are, and the feed that replays them."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,11 @@ from tidegate_common.frames.frame import Frame
 from tidegate_ingest.adapters.archive import ArchiveFeed, day_contents
 from tidegate_ingest.adapters.daily_bars import BAR_LAYOUTS
 from tidegate_ingest.adapters.day_feed import DayFeed
+from tidegate_ingest.adapters.input_files import check_unchanged, sha256_of
 from tidegate_ingest.adapters.layouts import Layout, RawColumns, shorten
 from tidegate_ingest.adapters.minute_bars import MINUTE_LAYOUTS
 from tidegate_ingest.adapters.other_records import OTHER_LAYOUTS
+from tidegate_ingest.adapters.reference_file import open_reference, refuse_reference
 from tidegate_ingest.adapters.spool import RESIDENT_ROWS_MAX, Spool
 from tidegate_ingest.adapters.szse_sse_snapshots import SNAPSHOT_LAYOUTS
 from tidegate_ingest.adapters.tables import column_names
@@ -31,6 +32,7 @@ from tidegate_ingest.engine.columns import (
 from tidegate_ingest.engine.minute_days import MinuteDays
 from tidegate_ingest.engine.quality import FeedCounts
 from tidegate_ingest.engine.recording import Recording, Span
+from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceTable
 from tidegate_ingest.engine.sequencer import ToldDay
 from tidegate_ingest.engine.snapshot_days import SnapshotDays
 
@@ -160,7 +162,7 @@ def describe_files(paths: Sequence[Path]) -> tuple[InputFile, ...]:
         If a file is missing, cannot be read, is of no known layout, holds neither quotes nor bars
         or is given twice, or if files are of different kinds.
     """
-    files = tuple(InputFile(str(path), _sha256(path)) for path in paths)
+    files = tuple(InputFile(str(path), sha256_of(path)) for path in paths)
     _sort_out(files)
     return files
 
@@ -193,13 +195,7 @@ def open_files(
     """
     feed = spec.feed
     for file in feed.files:
-        found = _sha256(Path(file.path))
-        if found != file.sha256:
-            message = (
-                f"{file.path} has changed since the run was defined: "
-                f"expected sha256 {file.sha256}, found: {found}"
-            )
-            raise ConfigError(message)
+        check_unchanged(file)
     if feed.beat_interval_ms <= 0 or min(feed.day_count_max, feed.start_ts_ns) < 0:
         message = (
             "beat_interval_ms must be > 0, day_count_max and start_ts_ns >= 0, "
@@ -207,13 +203,15 @@ def open_files(
         )
         raise ConfigError(message)
     files = _sort_out(feed.files)
+    reference = open_reference(feed.reference)
     if files.archives:
+        refuse_reference(feed, "an archive")
         archive = ArchiveFeed(spec, [path for path, _ in files.archives], span_of(feed))
         if not archive.beat_count:
             raise _no_row(archive.counts)
         return archive
     spool = Spool(resident_rows_max)
-    recording = record_files(files, feed, spool)
+    recording = record_files(files, feed, spool, reference)
     if not recording.dates:
         raise _no_row(recording.counts)
     return RecordedFeed(spec, recording, spool.window_rows_max)
@@ -224,7 +222,12 @@ def span_of(feed: FeedSpec) -> Span:
     return Span(start_ts_ns=feed.start_ts_ns, day_count_max=feed.day_count_max)
 
 
-def record_files(files: KnownFiles, feed: FeedSpec, spool: Spool) -> AnyRecording:
+def record_files(
+    files: KnownFiles,
+    feed: FeedSpec,
+    spool: Spool,
+    reference: ReferenceTable = NO_REFERENCE,
+) -> AnyRecording:
     """Return the recording of files of one kind.
 
     Raises
@@ -235,12 +238,13 @@ def record_files(files: KnownFiles, feed: FeedSpec, spool: Spool) -> AnyRecordin
     span = span_of(feed)
     if files.snapshots:
         snapshots = (layout.batches(path) for path, layout in files.snapshots)
-        return Recording(SnapshotDays(span, feed.beat_interval_ms), snapshots, span, spool.keep)
+        snapshot_days = SnapshotDays(span, feed.beat_interval_ms, reference)
+        return Recording(snapshot_days, snapshots, span, spool.keep)
     if files.minute_bars:
         minute_bars = (layout.batches(path) for path, layout in files.minute_bars)
-        return Recording(MinuteDays(span), minute_bars, span, spool.keep)
+        return Recording(MinuteDays(span, reference), minute_bars, span, spool.keep)
     daily_bars = (layout.batches(path) for path, layout in files.daily_bars)
-    return Recording(BarDays(), daily_bars, span, spool.keep)
+    return Recording(BarDays(reference), daily_bars, span, spool.keep)
 
 
 def _no_row(counts: FeedCounts) -> ConfigError:
@@ -287,18 +291,3 @@ def _unknown_layout(path: Path, found: Sequence[str]) -> ConfigError:
         f"expected columns of one of: {', '.join(missing)}; found: {shorten(found)}; "
         f"nearest is {nearest}, missing: {shorten(missing[nearest])} ({path})",
     )
-
-
-def _sha256(path: Path) -> str:
-    if not path.exists():
-        message = f"expected a file, found nothing at {path}"
-        raise ConfigError(message)
-    if not path.is_file():
-        message = f"expected a file, found something else at {path}"
-        raise ConfigError(message)
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        message = f"expected a file that can be read, found: {error}"
-        raise ConfigError(message) from error

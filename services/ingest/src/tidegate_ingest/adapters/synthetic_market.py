@@ -7,6 +7,7 @@ from tidegate_common.codec import encode_event
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import RunSpec, SyntheticSpec
 from tidegate_common.frames.frame import Frame
+from tidegate_ingest.adapters.reference_file import refuse_reference
 from tidegate_ingest.engine.quality import FeedCounts
 from tidegate_ingest.engine.synthetic.market import SyntheticMarket
 from tidegate_ingest.engine.synthetic.shares import INSTRUMENT_COUNT_MAX
@@ -49,6 +50,7 @@ def open_synthetic(spec: RunSpec, market: SyntheticSpec) -> SyntheticFeed:
     ConfigError
         If a number of the spec is out of range.
     """
+    refuse_reference(spec.feed, "a synthetic market")
     _check("seed", market.seed, 0, 2**63 - 1)
     _check("instrument_count", market.instrument_count, 1, INSTRUMENT_COUNT_MAX)
     _check("day_count", market.day_count, 1, DAY_COUNT_MAX)

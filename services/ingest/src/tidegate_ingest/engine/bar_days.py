@@ -13,6 +13,7 @@ from tidegate_ingest.engine.previous_closes import PreviousCloses
 from tidegate_ingest.engine.quality import check_bars, check_merged_bars, count_reasons
 from tidegate_ingest.engine.recording import CheckedRows, DayRows, Tell, accepted, in_order
 from tidegate_ingest.engine.reference import bar_reference, daily_bars
+from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceDays, ReferenceTable
 from tidegate_ingest.engine.sequencer import CLOSE_SECONDS, Day, no_quotes
 
 # A bar day opens when its opening price is known.
@@ -21,7 +22,13 @@ BAR_OPEN_SECONDS = 9 * 3_600 + 25 * 60
 
 @dataclass(frozen=True, slots=True)
 class BarDays:
-    """Merges daily bars of several files; the first of two bars of an instrument-day stays."""
+    """Merges daily bars of several files; the first of two bars of an instrument-day stays.
+
+    A previous close that is the close of the trading day before as it was is not adjusted: where
+    `reference` has an action, the ex-rights reference price takes its place.
+    """
+
+    reference: ReferenceTable = NO_REFERENCE
 
     @property
     def beats_a_cell(self) -> int:
@@ -42,18 +49,22 @@ class BarDays:
     def begin_days(self) -> Callable[[DayRows[BarColumns], Tell], Day]:
         """Return what makes days of their rows, given in order of date."""
         figures, closes = KnownFigures(), PreviousCloses()
+        reference_days = ReferenceDays(self.reference)
 
         def record(found: DayRows[BarColumns], tell: Tell) -> Day:
             trade_date, (rows,) = found.trade_date, found.windows()
             rows = in_order(rows, np.argsort(rows.instrument, kind="stable"))
             reasons = check_merged_bars(rows)
             rows = accepted(rows, reasons)
-            if not rows.prev_close_e4.all():
+            facts = reference_days.on(trade_date, rows.instrument)
+            if facts.actions or not rows.prev_close_e4.all():
                 known_e4 = closes.on(trade_date, rows.instrument)
                 prev_close_e4 = np.where(rows.prev_close_e4 > 0, rows.prev_close_e4, known_e4)
+                is_raw = prev_close_e4 == known_e4
+                prev_close_e4 = facts.ex_rights_e4(rows.instrument, prev_close_e4, is_raw)
                 rows = replace(rows, prev_close_e4=prev_close_e4)
             closes.learn(trade_date, rows.instrument, rows.close_e4)
-            reference = bar_reference(rows, trade_date, figures.of_day(rows))
+            reference = bar_reference(rows, trade_date, figures.of_day(rows), facts)
             tell(count_reasons(reasons), reference.limits_contradicted)
             return Day(
                 trade_date=trade_date,

@@ -1,9 +1,11 @@
 """Fundamental figures as they were known before each day, from a recording's own rows."""
 
+from typing import cast
+
 import numpy as np
 
 from tidegate_common.domain.units import Float64Array, Int64Array
-from tidegate_common.frames.rows import FIGURES
+from tidegate_common.frames.rows import FIGURES, Figures
 from tidegate_ingest.engine.columns import BarColumns
 
 # Sources count turnover in percent of the float.
@@ -27,7 +29,7 @@ class KnownFigures:
         self._instrument: Int64Array = np.zeros(0, dtype=np.int64)
         self._figures = {name: np.zeros(0) for name in FIGURES}
 
-    def of_day(self, rows: BarColumns) -> dict[str, Float64Array]:
+    def of_day(self, rows: BarColumns) -> Figures:
         """Return the figures that each row's instrument had when the day began, and learn the day.
 
         Parameters
@@ -41,7 +43,7 @@ class KnownFigures:
         place = self._places(rows.instrument)
         known = {name: column[place] for name, column in self._figures.items()}
         self._learn(rows, place)
-        return known
+        return cast("Figures", known)
 
     def _learn(self, rows: BarColumns, place: Int64Array) -> None:
         for name in _RATIOS:

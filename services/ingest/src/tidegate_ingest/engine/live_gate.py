@@ -27,6 +27,7 @@ from tidegate_ingest.engine.quality import (
 )
 from tidegate_ingest.engine.quote_text import ParsedPayload
 from tidegate_ingest.engine.reference import snapshot_bars
+from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceDays, ReferenceTable
 
 # Clocks of exchanges and services differ by seconds. A row from further ahead has a wrong time,
 # and would make every true one after it a row of the past.
@@ -74,8 +75,9 @@ class LiveGate:
     counts : rows by what became of them: `rows_in`, `accepted`, and reasons and line faults.
     """
 
-    def __init__(self, instruments: Int64Array) -> None:
-        """Take the instruments of the run, sorted, without repeats."""
+    def __init__(self, instruments: Int64Array, reference: ReferenceTable = NO_REFERENCE) -> None:
+        """Take the instruments of the run, sorted, without repeats, and what the user says."""
+        self._reference = ReferenceDays(reference)
         self.counts: Counter[str] = Counter()
         self._instruments = instruments
         self._day = _empty_day(instruments, 0)
@@ -101,6 +103,7 @@ class LiveGate:
         reference = live_reference(
             rows,
             self._day.trade_date,
+            self._reference,
             is_st=self._day.is_st[seen],
             is_limit_unknown=self._day.is_limit_unknown[seen],
         )
@@ -132,6 +135,7 @@ class LiveGate:
 
     def restore_day(self, trade_date: int, reference: ReferenceRows) -> None:
         """Go back to just after an OPEN beat; called for each shard of it."""
+        self._reference.see(trade_date, reference.instrument)
         if trade_date != self._day.trade_date or self._day.reference is None:
             self.begin_day(trade_date)
             self._day.reference = reference

@@ -21,6 +21,7 @@ from tidegate_common.market.sessions import (
 )
 from tidegate_ingest.engine.live_gate import LiveGate
 from tidegate_ingest.engine.quote_text import ParsedPayload
+from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceTable
 
 # When a day may open and when it closes, in seconds of the Shanghai day.
 OPEN_SECONDS = 9 * 3_600
@@ -52,8 +53,13 @@ class LiveSequencer:
     next_beat : number of the beat that comes next.
     """
 
-    def __init__(self, run: LiveRun, calendar: TradingCalendar) -> None:
-        self.gate = LiveGate(run.instruments)
+    def __init__(
+        self,
+        run: LiveRun,
+        calendar: TradingCalendar,
+        reference: ReferenceTable = NO_REFERENCE,
+    ) -> None:
+        self.gate = LiveGate(run.instruments, reference)
         self.next_beat = 0
         self._run = run
         self._calendar = calendar

@@ -27,6 +27,7 @@ from tidegate_ingest.engine.recording import (
     in_order,
 )
 from tidegate_ingest.engine.reference import minute_reference
+from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceDays, ReferenceTable
 from tidegate_ingest.engine.sequencer import CLOSE_SECONDS, OPEN_SECONDS, beats_between
 
 
@@ -59,11 +60,13 @@ class MinuteDay:
 class MinuteDays:
     """Merges bars of several files and exchanges in order of their ends.
 
-    The previous close is the close of the trading day before, which no file of minutes says. A
-    day is made at once: the bars of a whole market's minutes are a million rows.
+    The previous close is the close of the trading day before, which no file of minutes says, or
+    where `reference` has an action the ex-rights reference price. A day is made at once: the bars
+    of a whole market's minutes are a million rows.
     """
 
     span: Span
+    reference: ReferenceTable = NO_REFERENCE
 
     @property
     def beats_a_cell(self) -> int:
@@ -87,7 +90,7 @@ class MinuteDays:
 
     def begin_days(self) -> Callable[[DayRows[MinuteColumns], Tell], MinuteDay]:
         """Return what makes days of their rows, given in order of date."""
-        closes = PreviousCloses()
+        closes, reference_days = PreviousCloses(), ReferenceDays(self.reference)
 
         def record(found: DayRows[MinuteColumns], tell: Tell) -> MinuteDay:
             rows = MinuteColumns.concat(list(found.windows()))
@@ -95,9 +98,13 @@ class MinuteDays:
             reasons = check_merged_minute_bars(rows)
             rows = accepted(rows, reasons)
             bars = day_bars(rows)
-            prev_close_e4 = closes.on(found.trade_date, bars.instrument)
+            facts = reference_days.on(found.trade_date, bars.instrument)
+            last_close_e4 = closes.on(found.trade_date, bars.instrument)
+            prev_close_e4 = facts.ex_rights_e4(
+                bars.instrument, last_close_e4, np.ones(len(bars), dtype=np.bool_)
+            )
             closes.learn(found.trade_date, bars.instrument, bars.close_e4)
-            reference = minute_reference(bars, found.trade_date, prev_close_e4)
+            reference = minute_reference(bars, found.trade_date, prev_close_e4, facts)
             tell(count_reasons(reasons), reference.limits_contradicted)
             starts = np.flatnonzero(np.diff(rows.ts_end_ns, prepend=-1))
             return MinuteDay(

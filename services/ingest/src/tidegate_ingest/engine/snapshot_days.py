@@ -30,6 +30,7 @@ from tidegate_ingest.engine.recording import (
     in_order,
 )
 from tidegate_ingest.engine.reference import DayReference, snapshot_bars, snapshot_reference
+from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceDays, ReferenceTable
 from tidegate_ingest.engine.sequencer import (
     CLOSE_SECONDS,
     OPEN_SECONDS,
@@ -51,6 +52,7 @@ class SnapshotDays:
 
     span: Span
     beat_interval_ms: int
+    reference: ReferenceTable = NO_REFERENCE
 
     @property
     def beats_a_cell(self) -> int:
@@ -72,19 +74,29 @@ class SnapshotDays:
         return check
 
     def begin_days(self) -> Callable[[DayRows[SnapshotColumns], Tell], ToldDay]:
-        """Return what makes days of their rows."""
-        return self._record
+        """Return what makes days of their rows, given in order of date."""
+        reference_days = ReferenceDays(self.reference)
+
+        def record(found: DayRows[SnapshotColumns], tell: Tell) -> ToldDay:
+            return self._record(found, tell, reference_days)
+
+        return record
 
     @property
     def _interval_ns(self) -> int:
         return self.beat_interval_ms * NS_PER_MS
 
-    def _record(self, found: DayRows[SnapshotColumns], tell: Tell) -> ToldDay:
+    def _record(
+        self,
+        found: DayRows[SnapshotColumns],
+        tell: Tell,
+        reference_days: ReferenceDays,
+    ) -> ToldDay:
         if found.window_count > 1:
-            return LongDay(found, tell, self._interval_ns)
+            return LongDay(found, tell, self._interval_ns, reference_days)
         trade_date, (rows,) = found.trade_date, found.windows()
         rows = _in_time(rows)
-        reference = snapshot_reference(rows, trade_date)
+        reference = snapshot_reference(rows, trade_date, reference_days)
         reasons = check_merged_snapshots(rows, reference.rows)
         tell(count_reasons(reasons), reference.limits_contradicted)
         rows = accepted(rows, reasons)
@@ -108,8 +120,16 @@ class LongDay:
     contradict them, and OPEN comes before all. Told again it is the same.
     """
 
-    def __init__(self, found: DayRows[SnapshotColumns], tell: Tell, interval_ns: int) -> None:
+    def __init__(
+        self,
+        found: DayRows[SnapshotColumns],
+        tell: Tell,
+        interval_ns: int,
+        reference_days: ReferenceDays,
+    ) -> None:
         """Take a day's rows."""
+        self._reference_days = reference_days
+        self._known: DayReference | None = None
         self._found = found
         self._tell = tell
         self._interval_ns = interval_ns
@@ -121,7 +141,8 @@ class LongDay:
 
     def beats(self) -> Iterator[tuple[BeatKind, int, FrameRows]]:
         """Yield kind, market time and rows of each beat."""
-        reference = self._reference()
+        # Once: the day counts as seen from then on.
+        reference = self._known = self._known or self._reference()
         checks = MergedChecks(reference.rows)
         by_code = np.zeros(REASON_COUNT, dtype=np.int64)
         is_open = False
@@ -153,7 +174,7 @@ class LongDay:
             _, first = np.unique(rows.instrument, return_index=True)
             # A row that is both stands twice: that changes nothing.
             ends = [rows.take(np.sort(np.concatenate((first, last_rows(rows.instrument)))))]
-        return snapshot_reference(ends[0], self.trade_date)
+        return snapshot_reference(ends[0], self.trade_date, self._reference_days)
 
 
 @dataclass(frozen=True, slots=True)

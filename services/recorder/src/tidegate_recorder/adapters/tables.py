@@ -21,6 +21,7 @@ from tidegate_recorder.engine.projection import Projection, Row
 from tidegate_recorder.engine.rows import (
     BarRow,
     BeatRow,
+    BookingRow,
     CancelRow,
     ControlRow,
     DeadLetterRow,
@@ -58,6 +59,7 @@ _ROW_TYPES: dict[str, type[tuple[object, ...]]] = {
     "equity_days": EquityDayRow,
     "portfolios": PortfolioRow,
     "positions": PositionRow,
+    "bookings": BookingRow,
     "scores": ScoreRow,
     "bars": BarRow,
     "recommendations": RecommendationRow,

@@ -14,7 +14,7 @@ from tidegate_common.errors import ContractError
 from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
 from tidegate_common.events.message import DeadLetter
 from tidegate_common.events.orders import CancelOrder, OrderBatch, SubmitOrder
-from tidegate_common.events.portfolio import EquityPoint, PortfolioBatch, PortfolioState
+from tidegate_common.events.portfolio import Booking, EquityPoint, PortfolioBatch, PortfolioState
 from tidegate_common.events.recommendations import RecommendationBatch
 from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
 from tidegate_common.frames.bars import BarBatch
@@ -24,6 +24,7 @@ from tidegate_recorder.engine.market import ScoreMemory, bar_rows, check_trade_d
 from tidegate_recorder.engine.rows import (
     BarRow,
     BeatRow,
+    BookingRow,
     CancelRow,
     ControlRow,
     DeadLetterRow,
@@ -77,6 +78,7 @@ class Projection:
     equity_days: dict[tuple[str, str, int], EquityDayRow] = field(default_factory=dict)
     portfolios: list[PortfolioRow] = field(default_factory=list)
     positions: list[PositionRow] = field(default_factory=list)
+    bookings: list[BookingRow] = field(default_factory=list)
     scores: list[ScoreRow] = field(default_factory=list)
     bars: list[BarRow] = field(default_factory=list)
     recommendations: list[RecommendationRow] = field(default_factory=list)
@@ -126,10 +128,12 @@ class Projection:
         equity = _storable([_equity(batch, one) for one in batch.equity])
         portfolios = _storable([self._portfolio(run_id, one) for one in batch.portfolios])
         positions = _storable([row for one in batch.portfolios for row in _positions(run_id, one)])
+        bookings = _storable([self._booking(run_id, one) for one in batch.bookings])
         self.beats.extend(beats)
         self._keep_equity(batch, equity)
         self.portfolios.extend(portfolios)
         self.positions.extend(positions)
+        self.bookings.extend(bookings)
 
     def add_scores(self, batch: ScoreBatch) -> None:
         """Take the scores of a shard that are another than before."""
@@ -332,6 +336,23 @@ class Projection:
             payload=self.render(portfolio),
         )
 
+    def _booking(self, run_id: str, booking: Booking) -> BookingRow:
+        return BookingRow(
+            run_id=run_id,
+            trade_date=booking.trade_date,
+            account_id=booking.account_id,
+            beat=booking.beat,
+            sequence=booking.sequence,
+            kind=booking.kind,
+            instrument=booking.instrument,
+            cash_fen=booking.cash_fen,
+            quantity_shares=booking.quantity_shares,
+            held_shares=booking.held_shares,
+            effective_date=booking.effective_date,
+            ts_event_ns=booking.ts_event_ns,
+            payload=self.render(booking),
+        )
+
 
 _PLAIN_TABLES = (
     "runs",
@@ -347,6 +368,7 @@ _PLAIN_TABLES = (
     "equity_days",
     "portfolios",
     "positions",
+    "bookings",
     "scores",
     "bars",
     "recommendations",

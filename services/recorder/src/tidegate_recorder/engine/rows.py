@@ -198,6 +198,24 @@ class PositionRow(NamedTuple):
     value_fen: int
 
 
+class BookingRow(NamedTuple):
+    """A change of an account's books that is no trade."""
+
+    run_id: str
+    trade_date: int
+    account_id: str
+    beat: int
+    sequence: int
+    kind: str
+    instrument: int
+    cash_fen: int
+    quantity_shares: int
+    held_shares: int
+    effective_date: int
+    ts_event_ns: int
+    payload: str
+
+
 class ScoreRow(NamedTuple):
     """A score that is another than before."""
 

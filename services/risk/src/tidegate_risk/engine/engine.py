@@ -23,12 +23,13 @@ from tidegate_common.events.orders import (
     RequestEnvelope,
     SubmitOrder,
 )
-from tidegate_common.events.portfolio import AccountBooks, EquityPoint, PortfolioState
+from tidegate_common.events.portfolio import AccountBooks, Booking, EquityPoint, PortfolioState
 from tidegate_common.events.risk import ControlOutcome, Decision
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch
 from tidegate_common.market.fees import FeeSchedule
 from tidegate_common.market.programme_trading import thresholds_on
+from tidegate_risk.engine.bookings import book_actions, bookings_of
 from tidegate_risk.engine.closing import ClosingScores
 from tidegate_risk.engine.construction import (
     Asked,
@@ -74,6 +75,7 @@ class RiskOutput:
     submits, cancels, decisions, controls : sorted by (account_id, sequence).
     equity : every account; portfolios : those that changed, all at OPEN, CLOSE and the last beat.
     tick_count, score_count : rows and scores of the beat.
+    bookings : what was booked that is no trade, sorted by (account_id, sequence).
     """
 
     submits: tuple[SubmitOrder, ...]
@@ -84,6 +86,7 @@ class RiskOutput:
     portfolios: tuple[PortfolioState, ...]
     tick_count: int
     score_count: int
+    bookings: tuple[Booking, ...] = ()
 
 
 class RiskEngine:
@@ -150,6 +153,12 @@ class RiskEngine:
             ),
             tick_count=0 if stamp.kind is BeatKind.OPEN else len(inputs.frame.rows),
             score_count=len(inputs.scores),
+            bookings=tuple(
+                booking
+                for account in self._accounts.values()
+                if account.booked
+                for booking in bookings_of(account, stamp)
+            ),
         )
 
     def portfolios(self) -> tuple[PortfolioState, ...]:
@@ -203,9 +212,10 @@ class RiskEngine:
 
     def _begin(self, stamp: BeatStamp) -> None:
         for account in self._accounts.values():
-            account.is_changed = False
+            account.is_changed, account.booked = False, ()
             if stamp.kind is BeatKind.OPEN:
                 account.roll_day(stamp.trade_date)
+                book_actions(account, self._market.actions)
                 account.forget_decisions_before(
                     stamp.beat - self._spec.construction.cooldown_beats,
                 )

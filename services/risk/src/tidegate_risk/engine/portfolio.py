@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import NamedTuple, TypedDict, cast
 
 import numpy as np
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import astuple
 
 from tidegate_common.domain.enums import Side
@@ -29,7 +29,7 @@ from tidegate_common.events.portfolio import (
 )
 from tidegate_common.events.run import RiskLimits
 from tidegate_common.frames.frame import BeatStamp
-from tidegate_common.ledger import Ledger, LedgerError, Reservation
+from tidegate_common.ledger import Booked, Ledger, LedgerError, Reservation
 from tidegate_common.market.fees import Fees
 from tidegate_common.market.settlement import is_t_plus_one
 from tidegate_risk.engine.activity import Activity
@@ -141,6 +141,7 @@ class Account:
     activity : what the account did today.
     sleeves : which part is which strategy's.
     is_changed : books changed in this beat.
+    booked : what was booked in this beat that is no trade.
     """
 
     def __init__(self, account_id: AccountId, cash_fen: int, limits: RiskLimits) -> None:
@@ -155,6 +156,7 @@ class Account:
         self.activity = Activity()
         self.sleeves = Sleeves()
         self.is_changed = False
+        self.booked: tuple[Booked, ...] = ()
         nothing = np.zeros(0, np.int64)
         self._held: Int64Array = nothing
         self._universe: Int64Array = nothing
@@ -166,7 +168,7 @@ class Account:
 
     def roll_day(self, trade_date: int) -> None:
         """Begin a trading day: yesterday's buys may be sold, the day's loss starts anew."""
-        self.ledger.roll_day(trade_date)
+        self.booked = self.ledger.roll_day(trade_date)
         self.standing.is_loss_latched = False
         self.activity = Activity()
         self.sleeves.roll_day()
@@ -395,6 +397,7 @@ class Account:
             positions=tuple(map(PositionState, *ledger.holding_columns())),
             usage=usage,
             open_order_count=len(self.orders),
+            receivable_fen=ledger.receivable_fen or UNSET,
         )
 
     def dump(self) -> JsonDict:

@@ -3,7 +3,8 @@
 Positions are per account, so what a strategy holds is counted here, from the fills of its orders.
 What people buy belongs to nobody. What is sold leaves the seller's sleeve; shares that are sold
 but were not the seller's are first taken from what belongs to nobody, then from the strategies in
-the order of their names: no sleeve ever holds what the account does not.
+the order of their names: no sleeve ever holds what the account does not. What a corporate action
+gives goes to whoever holds; what does not go up evenly is nobody's.
 """
 
 from typing import Self, TypedDict, cast
@@ -84,6 +85,17 @@ class Sleeves:
         for owner in owners:
             if excess_shares > 0:
                 excess_shares -= self._take(owner, excess_shares)
+
+    def grow(self, instrument: int, *, new_shares: int, held_shares: int) -> None:
+        """Give shares that cost nothing to the sleeves, in proportion and rounded down.
+
+        Parameters
+        ----------
+        new_shares : that the account got on the `held_shares` that it had, > 0.
+        """
+        for owner, shares in list(self._shares.items()):
+            if owner[1] == instrument:
+                self._shares[owner] = shares + shares * new_shares // held_shares
 
     def dump(self) -> JsonDict:
         """Return the memory as JSON-ready values."""

@@ -7,12 +7,16 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate_common.domain.enums import BeatKind, Phase
+from tidegate_common.domain.enums import BeatKind, Board, Phase
 from tidegate_common.domain.units import BoolArray, Int64Array
+from tidegate_common.errors import InvariantError
+from tidegate_common.frames.actions import actions_of
 from tidegate_common.frames.frame import BeatStamp, Frame
 from tidegate_common.frames.rows import BarRows, QuoteRows, ReferenceRows
+from tidegate_common.market.corporate_actions import CorporateAction, ex_rights_reference_e4
 from tidegate_common.market.fees import FeeSchedule
 from tidegate_common.market.listing import ordinary_stages_of
+from tidegate_common.market.lots import price_tick_e4
 from tidegate_common.market.price_limits import price_limits
 from tidegate_common.market.sessions import (
     SECONDS_PER_DAY,
@@ -48,6 +52,8 @@ from tidegate_risk.engine.volumes import UNKNOWN, DailyVolumes
 UNKNOWN_SECTOR = 0
 
 _Rows = Int64Array | slice
+# What goes ex, and the price tick of its instrument in 1/10,000 CNY.
+TickedAction = tuple[CorporateAction, int]
 
 # Of a day's close and of its open, nothing is known before the day's OPEN beat says it.
 _OF_THE_DAY = [LISTED, SECTOR, PHASE, BID, ASK, LAST]
@@ -67,6 +73,7 @@ class Market:
     """Marks and reference data of all instruments, updated a frame at a time.
 
     instruments : (n,) int64, sorted; once seen they stay.
+    actions : what goes ex in this beat, sorted by instrument; only OPEN has any.
     is_after_close : whether an order of this beat meets the market on the next trading day.
     table : (n + 1, MARKET_COLUMNS) int64, aligned with them. LISTED says that reference data came
         with the day's OPEN beat, SECTOR is the number of the sector's name within the day, 0 when
@@ -84,6 +91,7 @@ class Market:
         self.beat = 0
         self.kind = BeatKind.OPEN
         self.is_after_close = False
+        self.actions: tuple[TickedAction, ...] = ()
         self.trade_date = 0
         self._rules = RuleTable(fees)
         self._volumes = DailyVolumes()
@@ -107,6 +115,7 @@ class Market:
         """
         self._see_time(frame.stamp)
         rows = frame.rows
+        self.actions = ()
         if isinstance(rows, ReferenceRows):
             self._take_reference(rows)
         elif isinstance(rows, QuoteRows):
@@ -296,9 +305,23 @@ class Market:
         table[at, SECTOR] = _number_sectors(rows.sector)
         self.is_classified = bool(table[:, SECTOR].any())
         self._index_rows()
+        self._take_actions(rows)
         self._mark(at, np.where(rows.open_e4 > 0, rows.open_e4, rows.prev_close_e4))
         if rows.open_e4.any():
             self.cadence = Cadence.DAILY
+
+    def _take_actions(self, rows: ReferenceRows) -> None:
+        """Take what goes ex; marks follow, for those that the day begins without a price of."""
+        ticked = []
+        for action in actions_of(rows, self.trade_date):
+            row = self._row_of[action.instrument]
+            board = Board(self._segment(row) % BOARD_STEP)
+            tick_e4 = price_tick_e4(board)
+            ticked.append((action, tick_e4))
+            mark_e4 = self.table.item(row, MARK)
+            if mark_e4:
+                self.table[row, MARK] = _ex_mark_e4(mark_e4, action, tick_e4)
+        self.actions = tuple(ticked)
 
     def _grow(self, universe: Int64Array) -> None:
         places = np.searchsorted(universe, self.instruments)
@@ -339,6 +362,14 @@ class Market:
         table[:, LIMIT_STATE] = limits.state
         table[:, LIMIT_UP] = limits.up_e4
         table[:, LIMIT_DOWN] = limits.down_e4
+
+
+def _ex_mark_e4(mark_e4: int, action: CorporateAction, tick_e4: int) -> int:
+    """Return a mark after an action; as it was where nothing would be left of it."""
+    try:
+        return ex_rights_reference_e4(mark_e4, action, tick_e4=tick_e4)
+    except InvariantError:
+        return mark_e4
 
 
 def _copied(array: NDArray[np.generic]) -> Int64Array:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from tidegate_common.domain.enums import Board, ListingStatus, RiskWarning
 from tidegate_common.domain.units import BoolArray, Int64Array
-from tidegate_common.market.corporate_actions import CorporateAction
 from tidegate_common.market.listing import FIRST_DAYS_MAX, LISTED_LONG_AGO, stages_of
 from tidegate_ingest.engine.synthetic.chance import WORD, Chance
 from tidegate_ingest.engine.synthetic.shares import DELISTING_DAYS, SyntheticShares
@@ -48,6 +47,7 @@ class DayEvents:
     delisting_day : likewise, of the delisting period.
     status_from : first date of a delisting period that runs, else 0.
     halt_from, halt_to : seconds of the day, 0 and 0 for no halt.
+    listing_date : of those that list in the market's time, else 0.
     cash_e6, transfer_e6 : of an ex-rights day, else 0; as in `CorporateAction`.
     """
 
@@ -60,17 +60,9 @@ class DayEvents:
     status_from: Int64Array
     halt_from: Int64Array
     halt_to: Int64Array
+    listing_date: Int64Array
     cash_e6: Int64Array
     transfer_e6: Int64Array
-
-    def actions(self, instrument: Int64Array, trade_date: int) -> tuple[CorporateAction, ...]:
-        """Return the corporate actions of the day."""
-        rows = np.flatnonzero(self.cash_e6)
-        columns = instrument[rows], self.cash_e6[rows], self.transfer_e6[rows]
-        return tuple(
-            CorporateAction(instrument, trade_date, cash_e6=cash_e6, transfer_e6=transfer_e6)
-            for instrument, cash_e6, transfer_e6 in zip(*(c.tolist() for c in columns), strict=True)
-        )
 
 
 class EventCalendar:
@@ -119,6 +111,7 @@ class EventCalendar:
             status_from=self._delisted * (delisting_day > 0),
             halt_from=halt_from * is_halted,
             halt_to=halt_to * is_halted,
+            listing_date=np.where(shares.is_old, 0, self._listed),
             cash_e6=np.maximum(cash_e6 // _CASH_STEP_E6, 1) * _CASH_STEP_E6 * goes_ex,
             transfer_e6=transfer_e6 * transfers,
         )

@@ -8,7 +8,6 @@ import numpy as np
 from tidegate_common.domain.units import Float64Array, Int64Array
 from tidegate_common.events.run import SyntheticSpec
 from tidegate_common.frames.rows import ReferenceRows
-from tidegate_common.market.corporate_actions import CorporateAction
 from tidegate_ingest.engine.synthetic.chance import (
     BELL_DEVIATION,
     EXP_ONE_BITS,
@@ -114,15 +113,11 @@ class TickPlan:
 
 @dataclass(frozen=True, slots=True)
 class DayPlan:
-    """A day before its first beat.
-
-    actions : corporate actions of the day, which its previous closes have in them.
-    """
+    """A day before its first beat."""
 
     number: int
     trade_date: int
     reference: ReferenceRows
-    actions: tuple[CorporateAction, ...]
     ticks: TickPlan
 
 
@@ -160,7 +155,6 @@ class Planner:
             number=self._number,
             trade_date=trade_date,
             reference=self._reference(moves, listed),
-            actions=events.actions(self._shares.instrument, trade_date),
             ticks=self._tick_plan(
                 moves, lots, np.flatnonzero(events.is_listed & ~events.is_suspended)
             ),
@@ -197,7 +191,13 @@ class Planner:
             sector=np.array(SECTORS, dtype=np.object_)[shares.sector[listed]],
             float_shares=(self._float_lots[listed] * LOT_SHARES).astype(np.float64),
             turnover_rate=self._turnover_rate[listed],
-            **{name: ratio[listed] for name, ratio in self._ratios.items()},
+            pe_ttm=self._ratios["pe_ttm"][listed],
+            pb_mrq=self._ratios["pb_mrq"][listed],
+            ps_ttm=self._ratios["ps_ttm"][listed],
+            pcf_ttm=self._ratios["pcf_ttm"][listed],
+            listing_date=moves.events.listing_date[listed],
+            cash_e6=moves.events.cash_e6[listed],
+            transfer_e6=moves.events.transfer_e6[listed],
         )
 
     def _tick_plan(self, moves: DayMoves, lots: Int64Array, trading: Int64Array) -> TickPlan:
