@@ -5,10 +5,11 @@
 #   make check   the fast loop: format, lint, types, imports, unit tests
 #   make coverage  every branch of the engines, the rule book and the ledger
 #   make bench   tidegate bench              (ARGS="NAME --json")
+#   make fuzz    parsers on mutated input, long: Hypothesis and atheris  (FUZZ_INPUTS=1000000)
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check lint unit coverage coverage-report bench fmt lock clean
+.PHONY: help setup up test check lint unit coverage coverage-report bench fuzz fmt lock clean
 .SUFFIXES:
 
 PYTHON ?=
@@ -120,6 +121,17 @@ coverage: setup
 
 coverage-report: setup
 	@$(BIN)/coverage report --include='*/engine/*,*/ledger/*,*/market/*' --show-missing --skip-covered --fail-under=100
+
+# Each family of formats gets so many inputs of each engine; the fast tests run 20,000 of the first.
+# atheris has wheels for Linux alone, so it is not in the lock.
+FUZZ_INPUTS ?= 1000000
+
+fuzz: setup
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
+	@mkdir -p build
+	@TIDEGATE_FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/python -m pytest -q --timeout=0 tests/fuzz
+	@$(BIN)/python -m tests.fuzz.quote_text_atheris -runs=$(FUZZ_INPUTS) -max_len=2000 -artifact_prefix=build/
+	@$(BIN)/python -m tests.fuzz.files_atheris -runs=$(FUZZ_INPUTS) -max_len=500 -rss_limit_mb=6144 -artifact_prefix=build/
 
 fmt: setup
 	@$(BIN)/ruff format --quiet .

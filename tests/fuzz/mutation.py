@@ -25,6 +25,23 @@ WORDS = (
     *("2026-02-30", "24:00:00", "20260914250000", "退", "*ST", "N新", "sh688256", "bj430047"),
 )
 
+# What a column of numbers may hold, sensible or not.
+NUMBERS = (
+    *("", "0", "-1", "nan", "inf", "-inf", "1e9", "1e300", ".5", "5.", "00", "-0.0", "0.00001"),
+    *(
+        "1.2345",
+        "10.005",
+        "9" * 12,
+        "9" * 15,
+        "9" * 16,
+        "1e-300",
+        "92900000",
+        "96100000",
+        "93161000",
+        "240000000",
+    ),
+)
+
 
 def mutate_line(generator: np.random.Generator, line: str) -> str:
     """Return a line after one to three small changes, most of them to one of its fields."""
@@ -66,6 +83,37 @@ def mutate_row(generator: np.random.Generator, row: Mapping[str, object]) -> dic
             changed[field] = value * factors[generator.integers(0, len(factors))]
         else:
             changed[field] = words[generator.integers(0, len(words))]
+    return changed
+
+
+def mutate_cells(
+    generator: np.random.Generator,
+    row: Mapping[str, str],
+    numbers: Sequence[str],
+) -> dict[str, str]:
+    """Return a file's row with one or two cells that say something else.
+
+    Parameters
+    ----------
+    numbers : columns that keep to numbers: a word among them is a file that cannot be read.
+    """
+    changed, names = dict(row), tuple(row)
+    for _ in range(generator.integers(1, 3)):
+        name = _choose(generator, names)
+        if name not in numbers:
+            # A line feed is another row, and not this test's.
+            text = mutate_line(generator, changed[name])
+            changed[name] = text.translate(dict.fromkeys(map(ord, '\n\r\x00"'), None))
+            continue
+        match generator.integers(0, 3):
+            case 0:
+                changed[name] = _choose(generator, NUMBERS)
+            case 1:
+                changed[name] = changed[_choose(generator, numbers)]
+            case _ if changed[name].replace(".", "").isdecimal():
+                changed[name] = _scale(generator, changed[name])
+            case _:
+                changed[name] = "0"
     return changed
 
 

@@ -231,3 +231,16 @@ def test_feed_check_with_a_reference_says_how_much_it_says(
     assert json.loads(as_json)["reference_rows"] == 1
     assert "1 rows of 1 instruments, 1 corporate actions" in " ".join(as_table.split())
     assert "row 1: cash must be a number in 0..10000, was half" in capsys.readouterr().err
+
+
+def test_feed_check_of_tencents_daily_bars_says_what_they_are(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """They look like the service's quotes, and no row of them could be a quote."""
+    path = tmp_path / "days.json"
+    path.write_text('{"code":0,"data":{"sh600000":{"qfqday":[["2023-02-01","1"]]}}}', "utf-8")
+
+    assert run(["feed", "check", str(path)]) == 2
+
+    assert "found Tencent's daily bars, which say no amounts" in capsys.readouterr().err

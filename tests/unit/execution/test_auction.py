@@ -139,11 +139,12 @@ def test_order_better_than_the_match_price_never_pays_less_than_it(
     exchange: "Exchange",
     quote: "type[Quote]",
 ) -> None:
-    """Some feeds still show a crossed book after an auction."""
+    """Some feeds still show a crossed book after an auction; who offers less gets nothing of it."""
     exchange.submit(300, 100_100)
+    exchange.submit(300, 99_900)
     call(exchange, quote)
 
-    report = exchange.tick(quote(BIDS, ((99_900, 300),), volume_shares=900, phase=Phase.PAUSE))
+    report = exchange.tick(quote((), ((99_900, 500),), volume_shares=900, phase=Phase.PAUSE))
 
     assert trades(report) == [(100_000, 300)]
 

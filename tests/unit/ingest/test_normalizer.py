@@ -27,6 +27,11 @@ def test_prices_e4_of_noisy_floats_are_whole_fen() -> None:
     assert prices_e4(price).tolist() == [159300, 799600, 18457600, 100, 0]
 
 
+def test_prices_e4_of_what_is_too_large_in_fen_is_the_edge_of_the_range() -> None:
+    """A float64 holds it in CNY alone; a feed's fault is no warning of ours."""
+    assert prices_e4(np.array([1.7e308])).tolist() == [WHOLE_MAX // 100 * 100]
+
+
 def test_whole_of_impossible_numbers_stays_in_range() -> None:
     """Casting NaN or infinity to an integer gives whatever the processor likes."""
     numbers = np.array([np.nan, np.inf, -np.inf, -5.0, 1e300, 2.4])
@@ -75,6 +80,10 @@ def test_instrument_of_codes_in_each_notation_is_one_id(
         ("2023-2-1", 0),
         ("20xx0201", 0),
         ("", 0),
+        ("1990-12-19", 19901219),
+        ("1989-12-31", 0),
+        ("2099-12-31", 20991231),
+        ("9023-02-01", 0),
     ],
 )
 def test_date_of_texts_is_a_real_date_or_nothing(word: str, date: int) -> None:

@@ -20,6 +20,7 @@ from tidegate_cli.compose import (
     parse_log_level,
     parse_speed,
 )
+from tidegate_cli.fetch import fetch_app
 from tidegate_cli.interruption import InterruptedByUser, run_interruptible
 from tidegate_cli.output import print_json, print_summary
 from tidegate_cli.screen import Screen
@@ -409,6 +410,7 @@ def topics_create(
     typer.echo(f"{count} topics are there")
 
 
+app.add_typer(fetch_app, name="fetch")
 feed_app = typer.Typer(help="Files and clients as feeds.", no_args_is_help=True)
 app.add_typer(feed_app, name="feed")
 

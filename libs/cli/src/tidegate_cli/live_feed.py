@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tidegate_common.domain.ids import format_symbol, parse_symbol
+from tidegate_common.domain.ids import Symbol, format_symbol, parse_symbol
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import LiveSpec
 from tidegate_ingest.engine.push_quotes import PUSH_SOURCE
@@ -36,6 +36,22 @@ def live_spec(sources: str, symbols: Sequence[str]) -> LiveSpec:
             f"was {sources!r}"
         )
         raise ConfigError(message)
+    return LiveSpec(tuple(names), given_symbols(symbols, "--live"))
+
+
+def given_symbols(symbols: Sequence[str], whose: str) -> tuple[Symbol, ...]:
+    """Return the symbols of `--symbols`, each once, in order.
+
+    Parameters
+    ----------
+    symbols : as of `live_spec`.
+    whose : what needs them, for the error.
+
+    Raises
+    ------
+    ConfigError
+        If one is none, or there is none or too many.
+    """
     words = [word for given in symbols for word in _words(given)]
     try:
         instruments = sorted({parse_symbol(word) for word in words})
@@ -43,9 +59,9 @@ def live_spec(sources: str, symbols: Sequence[str]) -> LiveSpec:
         message = f"--symbols: {error}"
         raise ConfigError(message) from error
     if not 0 < len(instruments) <= SYMBOLS_MAX:
-        message = f"--live needs --symbols, 1 to {SYMBOLS_MAX:,}, found {len(instruments)}"
+        message = f"{whose} needs --symbols, 1 to {SYMBOLS_MAX:,}, found {len(instruments)}"
         raise ConfigError(message)
-    return LiveSpec(tuple(names), tuple(map(format_symbol, instruments)))
+    return tuple(map(format_symbol, instruments))
 
 
 def live_max_wait_ms(live: LiveSpec | None) -> int:

@@ -1,5 +1,6 @@
 """What ingest makes of a file, found out by reading it as a feed."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from tidegate_ingest.engine.quote_text import parse_payload
 from tidegate_ingest.engine.recording import Span
 from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceTable
 
+# Known, and no feed: `tidegate fetch daily` has the days of shares with all that they need.
+_TENCENT_BARS = re.compile(rb'"(?:qfq|hfq)?day"\s*:\s*\[\s*\[')
 _PAYLOAD_SUFFIXES = frozenset({".dat", ".txt", ".json"})
 
 
@@ -95,7 +98,12 @@ def _check_payload(path: Path) -> FileCheck:
         raise ConfigError(message) from error
     parsed = parse_payload(data)
     if parsed.source is None:
-        message = f"expected the text of a quote service, found none that is known in {path}"
+        is_bars = _TENCENT_BARS.search(data) is not None
+        found = f"Tencent's daily bars, which say no amounts: {path}"
+        message = (
+            "expected the text of a quote service, found "
+            f"{found if is_bars else f'none that is known in {path}'}"
+        )
         raise ConfigError(message)
     columns = normalize_snapshots(parsed.raw)
     reasons = check_snapshots(parsed.raw, columns)

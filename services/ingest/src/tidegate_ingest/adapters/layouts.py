@@ -50,7 +50,7 @@ class Layout(Generic[RawColumns]):
         ConfigError
             If the file cannot be read.
         """
-        for table in self._tables(path):
+        for table in self.tables(path):
             yield self.parse(table)
 
     def read(self, path: Path) -> RawColumns:
@@ -61,9 +61,10 @@ class Layout(Generic[RawColumns]):
         ConfigError
             If the file cannot be read or has no rows.
         """
-        return self.parse(join_tables(path, list(self._tables(path))))
+        return self.parse(join_tables(path, list(self.tables(path))))
 
-    def _tables(self, path: Path) -> Iterator[ColumnTable]:
+    def tables(self, path: Path) -> Iterator[ColumnTable]:
+        """Return a file's rows as they are in it, some at a time; raises as `batches`."""
         present = set(column_names(path))
         texts = (*self.texts, *(name for name in self.optional_texts if name in present))
         numbers = (*self.numbers, *(name for name in self.optional_numbers if name in present))

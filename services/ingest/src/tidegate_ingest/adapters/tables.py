@@ -238,7 +238,8 @@ def readable(path: Path, expected: str) -> Iterator[None]:
     """Turn what Arrow says about a bad file into one line for the user: a ConfigError."""
     try:
         yield
-    except (pa.ArrowException, ContractError, OSError) as error:
+    # Arrow's names of columns become text only when they are looked at.
+    except (pa.ArrowException, ContractError, OSError, UnicodeDecodeError) as error:
         found = " ".join(str(error).split())[:200]
         message = f"expected {expected} in {path}, found: {found}"
         raise ConfigError(message) from error

@@ -43,6 +43,7 @@ _SECONDS_PER_MINUTE = 60
 _SECONDS_PER_DAY = 86_400
 _UNIX_YEAR = 1970
 _DATE_DIGITS = 8
+_YEARS = range(1990, 2100)
 
 # SSE `InstruStatus`, `InstrumentStatus`. SUSP is a suspension, HALT and VOLA are halts.
 _SSE_PHASES = {
@@ -127,7 +128,7 @@ def normalize_snapshots(raw: RawSnapshots) -> SnapshotColumns:
         low_e4=prices_e4(raw.low),
         last_e4=prices_e4(raw.last),
         volume_shares=whole(raw.volume),
-        amount_fen=whole(raw.amount * FEN_PER_YUAN),
+        amount_fen=whole(scaled(raw.amount, FEN_PER_YUAN)),
         limit_up_e4=prices_e4(raw.limit_up),
         limit_down_e4=prices_e4(raw.limit_down),
         bid_price_e4=prices_e4(raw.bid_price),
@@ -148,8 +149,12 @@ def normalize_bars(raw: RawBars) -> BarColumns:
         high_e4=np.where(raw.is_suspended, close_e4, prices_e4(raw.high)),
         low_e4=np.where(raw.is_suspended, close_e4, prices_e4(raw.low)),
         close_e4=close_e4,
-        volume_shares=np.where(raw.is_suspended, 0, whole(raw.volume * raw.volume_shares_per_unit)),
-        amount_fen=np.where(raw.is_suspended, 0, whole(raw.amount * raw.amount_fen_per_unit)),
+        volume_shares=np.where(
+            raw.is_suspended, 0, whole(scaled(raw.volume, raw.volume_shares_per_unit))
+        ),
+        amount_fen=np.where(
+            raw.is_suspended, 0, whole(scaled(raw.amount, raw.amount_fen_per_unit))
+        ),
         is_st=raw.is_st,
         is_suspended=raw.is_suspended,
         turn=raw.turn,
@@ -171,13 +176,22 @@ def normalize_minute_bars(raw: RawMinuteBars) -> MinuteColumns:
         low_e4=prices_e4(raw.low),
         close_e4=prices_e4(raw.close),
         volume_shares=whole(raw.volume),
-        amount_fen=whole(raw.amount * FEN_PER_YUAN),
+        amount_fen=whole(scaled(raw.amount, FEN_PER_YUAN)),
     )
 
 
 def prices_e4(price: Float64Array) -> Int64Array:
     """Return prices in CNY as 1/10,000 CNY, rounded to 0.01 CNY; float noise goes away."""
-    return np.minimum(whole(price * FEN_PER_YUAN), WHOLE_MAX // PRICE_TICK_E4) * PRICE_TICK_E4
+    return (
+        np.minimum(whole(scaled(price, FEN_PER_YUAN)), WHOLE_MAX // PRICE_TICK_E4) * PRICE_TICK_E4
+    )
+
+
+def scaled(number: Float64Array, scale: float) -> Float64Array:
+    """Return numbers in a smaller unit; what is too large for a float is infinite, no warning."""
+    with np.errstate(over="ignore"):
+        product: Float64Array = number * scale
+    return product
 
 
 def whole(number: Float64Array) -> Int64Array:
@@ -213,15 +227,18 @@ def instrument_of(word: str, exchange: Exchange | None) -> int:
 
 
 def date_of(word: str) -> int:
-    """Return YYYYMMDD of a date such as `2023-02-01`, `2023.02.01` or `20230201`; else 0."""
+    """Return YYYYMMDD of a date such as `2023-02-01`, `2023.02.01` or `20230201`; else 0.
+
+    There was no market before 1990, and what is far away has no place among the nanoseconds.
+    """
     digits = word.strip()[:10].replace("-", "").replace(".", "")
     if len(digits) != _DATE_DIGITS or not digits.isdecimal():
         return 0
     try:
-        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return 0
-    return int(digits)
+    return int(digits) if day.year in _YEARS else 0
 
 
 def phase_of(word: str) -> int:

@@ -31,7 +31,7 @@ from tidegate_ingest.engine.columns import (
     RawSnapshots,
     SnapshotColumns,
 )
-from tidegate_ingest.engine.normalizer import PHASE_UNKNOWN
+from tidegate_ingest.engine.normalizer import PHASE_UNKNOWN, scaled
 
 ReasonArray = NDArray[np.uint8]
 AnyColumns = TypeVar("AnyColumns", bound=Columns)
@@ -167,8 +167,8 @@ def check_snapshots(
 
 def check_bars(raw: RawBars, columns: BarColumns) -> ReasonArray:
     """Return the reason of each row of one file, 0 where it may stay."""
-    volume = raw.volume * raw.volume_shares_per_unit
-    amount = raw.amount * (raw.amount_fen_per_unit / FEN_PER_YUAN)
+    volume = scaled(raw.volume, raw.volume_shares_per_unit)
+    amount = scaled(raw.amount, raw.amount_fen_per_unit / FEN_PER_YUAN)
     prices = (raw.prev_close, raw.open, raw.high, raw.low, raw.close)
     return _first_reasons(
         {
@@ -330,7 +330,7 @@ def _any_row(faults: Iterable[BoolArray]) -> BoolArray:
 
 
 def _is_off_tick(price: Float64Array) -> BoolArray:
-    fen = price * FEN_PER_YUAN
+    fen = scaled(price, FEN_PER_YUAN)
     # Infinity less infinity is NaN, which is beyond nothing: such a row has another reason.
     with np.errstate(invalid="ignore"):
         fen -= np.rint(fen)
