@@ -37,7 +37,7 @@ from tidegate_common.domain.enums import (
 from tidegate_common.domain.ids import AccountId, DecisionId, FillId, OrderId, RequestId, RunId
 from tidegate_common.engine import EngineState
 from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
-from tidegate_common.events.ingest import Lease
+from tidegate_common.events.ingest import Lease, RejectBatch, RejectedRow
 from tidegate_common.events.message import DeadLetter, Message, Origin
 from tidegate_common.events.orders import (
     CancelOrder,
@@ -268,6 +268,7 @@ Event = (
     | RequestEnvelope
     | JournalEntry
     | Lease
+    | RejectBatch
     | DeadLetter
     | RunSummary
     | RecommendationBatch
@@ -295,6 +296,14 @@ EVENTS: dict[str, Event] = {
     "request_control": RequestEnvelope(control=CONTROL),
     "journal_entry": make_journal_entry(
         4, 8, requests_from=3, requests=[make_request(3)], late=[LateInput(FILLS.name, 1, 2, 3)]
+    ),
+    "reject_batch": RejectBatch(
+        RUN_ID,
+        2,
+        0,
+        MARKET_OPEN_NS,
+        (RejectedRow("sina", 3, "off_tick", 'var hq_str_sh600000="浦发银行,9.284";'),),
+        lost_count=1,
     ),
     "lease": Lease(RUN_ID, 2, "ingest-standby", MARKET_OPEN_NS, LeaseState.HELD, 7),
     "dead_letter": DeadLetter("market.ticks.v1", 0, 9, "signals-0", "expected a frame", "aGk="),

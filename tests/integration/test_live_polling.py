@@ -151,7 +151,7 @@ async def test_live_polling_of_a_failing_service_asks_the_next(failure: bytes | 
     assert [answer.source for answer in (*answers, *again)] == [TENCENT, TENCENT]
     # It rests: the second poll does not ask it.
     assert [path[:3] for path in server.seen] == ["/li", "/q=", "/q="]
-    assert polling.counts == {"polls": 2, "sina failed": 1, "tencent answered": 2}
+    assert polling.counts == {"polls": 2, "sina failed": 1, "tencent answered": 2, "failovers": 2}
 
 
 async def test_live_polling_after_a_rest_returns_to_the_first_service() -> None:

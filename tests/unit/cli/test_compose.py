@@ -8,7 +8,6 @@ from tidegate_cli.compose import (
     MAX_WAIT_MS_MAX,
     RunOptions,
     check_patience,
-    check_standby,
     compose_run,
     find_config_dir,
     parse_cash,
@@ -17,7 +16,6 @@ from tidegate_cli.compose import (
     parse_start,
 )
 from tidegate_common.clock import ManualClock
-from tidegate_common.domain.enums import RunMode
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import RiskLimits, SyntheticSpec
 
@@ -223,18 +221,6 @@ def test_check_patience_at_full_speed_is_refused() -> None:
 def test_check_patience_of_a_paced_run_or_none_is_accepted(max_wait_ms: int, speed: str) -> None:
     """A replay waits for ever; a paced run may do either."""
     check_patience(max_wait_ms=max_wait_ms, speed=speed)
-
-
-def test_check_standby_of_a_live_run_is_refused() -> None:
-    """Nobody can go on with what another one has read."""
-    with pytest.raises(ConfigError, match="--ingest-standby is for replays"):
-        check_standby(RunMode.LIVE, has_standby=True)
-
-
-@pytest.mark.parametrize(("mode", "has_standby"), [(RunMode.LIVE, False), (RunMode.REPLAY, True)])
-def test_check_standby_of_a_replay_or_none_is_accepted(mode: RunMode, *, has_standby: bool) -> None:
-    """A replay says the same again; one sequencer needs nobody."""
-    check_standby(mode, has_standby=has_standby)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,10 @@ from tidegate_common.codec import encode_event
 from tidegate_common.domain.enums import ControlCommand
 from tidegate_common.domain.ids import RequestId
 from tidegate_common.events.orders import ControlRequest, RequestEnvelope
+from tidegate_common.events.run import FeedSpec, LiveSpec
+from tidegate_ingest.adapters.archive import write_archive
 from tidegate_ingest.adapters.feed import open_feed
+from tidegate_recorder.queries import RecordedRun
 
 SPEC = compose_run(RunOptions(instruments=5), ManualClock())
 
@@ -114,3 +118,28 @@ def test_verdict_different_run_shows_place_and_both_sides() -> None:
     lines = str(verdict).splitlines()
     assert lines[0] == "different: run r, first in fills"
     assert [line.split()[-1] for line in lines[1:]] == ["0", "{1}", "{2}"]
+
+
+def make_recorded(beats: int) -> RecordedRun:
+    """Return a live run of so many beats as the recorder knows it."""
+    return RecordedRun(run_id="live", spec="{}", last_beat=beats - 1, is_complete=True)
+
+
+def test_open_input_of_a_live_run_is_its_archive(tmp_path: Path) -> None:
+    """Its quotes cannot be asked for again; the frames that they came to are there."""
+    live = replace(SPEC, feed=FeedSpec(live=LiveSpec(("sina",), ("600519.SH",))))
+    frames = list(open_feed(SPEC).frames())
+    write_archive(frames, tmp_path / "live")
+
+    feed = verify._open_input(live, make_recorded(len(frames)), tmp_path)
+
+    assert feed.beat_count == len(frames)
+    with pytest.raises(verify.RunIncompleteError, match="has 99 beats, and its archive 402 of"):
+        verify._open_input(live, make_recorded(99), tmp_path)
+
+
+def test_open_input_of_another_run_is_its_feed(tmp_path: Path) -> None:
+    """Files and synthetic markets say the same again."""
+    feed = verify._open_input(SPEC, make_recorded(402), tmp_path)
+
+    assert feed.beat_count == 402

@@ -7,11 +7,11 @@ from tidegate_ingest.engine.bar_days import BarDays
 from tidegate_ingest.engine.columns import Columns, RawBars, RawMinuteBars, RawSnapshots
 from tidegate_ingest.engine.minute_days import MinuteDay, MinuteDays
 from tidegate_ingest.engine.quality import FeedCounts
-from tidegate_ingest.engine.recording import Recording, Span
+from tidegate_ingest.engine.recording import RawRows, Recording, Span
 from tidegate_ingest.engine.sequencer import Day, ToldDay
 from tidegate_ingest.engine.snapshot_days import SnapshotDays
 
-RawT = TypeVar("RawT")
+RawT = TypeVar("RawT", bound=RawRows)
 ColumnsT = TypeVar("ColumnsT", bound=Columns)
 DayT = TypeVar("DayT", bound=ToldDay)
 

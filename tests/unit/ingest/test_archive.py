@@ -18,7 +18,7 @@ from tidegate_common.frames.archived_day import ARCHIVE_KEY, DayContents
 from tidegate_common.frames.codec import encode_frame
 from tidegate_common.frames.frame import Frame, empty_rows
 from tidegate_ingest.adapters import archive
-from tidegate_ingest.adapters.archive import write_archive
+from tidegate_ingest.adapters.archive import open_run, write_archive
 from tidegate_ingest.adapters.feed import Feed, describe_files, hold_quotes, open_feed
 
 MARKET = SyntheticSpec(day_count=2, beats_per_day=5, instrument_count=6)
@@ -215,3 +215,48 @@ def test_hold_quotes_of_an_archive_looks_at_its_beats(tmp_path: Path, frames: li
 
     assert hold_quotes([bars, quotes])
     assert not hold_quotes([bars])
+
+
+def test_open_run_of_an_archive_gives_the_run_byte_for_byte(
+    tmp_path: Path, frames: list[Frame]
+) -> None:
+    """Numbers of beats, settings and the last one: what the stages had."""
+    write_archive(frames, tmp_path, shard_count=2)
+    spec = decode_event(RunSpec, frames[0].run_spec)
+
+    found = open_run(spec, tmp_path)
+
+    assert [encode_frame(frame) for frame in found.frames()] == [
+        encode_frame(frame) for frame in frames
+    ]
+    assert list(found.rejects()) == []
+    assert found.is_checked
+
+
+def _damage(folder: Path, frames: list[Frame], what: str) -> None:
+    paths = write_archive(frames, folder) if what != "nothing" else []
+    if what == "first day":
+        paths[0].unlink()
+    if what == "beat":
+        table = pq.read_table(paths[0])
+        day = DayContents.from_json(table.schema.metadata[ARCHIVE_KEY])
+        damaged = msgspec.structs.replace(day, damaged_beats=(3,))
+        pq.write_table(table.replace_schema_metadata({ARCHIVE_KEY: damaged.to_json()}), paths[0])
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("nothing", "expected the archive of run r1 in .*, found no such files"),
+        ("first day", "expected beat 0 of run r1 .*, found a day that begins at beat 7"),
+        ("beat", "beat 3 of run r1 was damaged"),
+    ],
+)
+def test_open_run_of_an_archive_that_is_not_whole_is_refused(
+    tmp_path: Path, frames: list[Frame], what: str, message: str
+) -> None:
+    """A run is proven from its first beat on, or not at all."""
+    _damage(tmp_path, frames, what)
+
+    with pytest.raises(ConfigError, match=message):
+        open_run(_spec(FeedSpec()), tmp_path)

@@ -62,7 +62,7 @@ def test_open_files_beyond_memory_gives_the_same_bytes(
 
 def _columns(count: int) -> MinuteColumns:
     whole = np.arange(count, dtype=np.int64)
-    return MinuteColumns(*(whole + number for number in range(9)))
+    return MinuteColumns(*(whole + number for number in range(10)))
 
 
 def test_spool_keep_beyond_its_limit_writes_rows_that_come_back() -> None:
@@ -78,7 +78,7 @@ def test_spool_keep_beyond_its_limit_writes_rows_that_come_back() -> None:
 
     assert [*windows, spool.window_rows_max] == [None, None, 4]
     assert kept.slice(2, 5).ts_end_ns.tolist() == [20, 30, 40]
-    assert again.amount_fen.tolist() == [8, 9]
+    assert again.amount_fen.tolist() == [9, 10]
 
 
 def test_spool_without_room_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:

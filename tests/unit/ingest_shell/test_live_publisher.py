@@ -8,26 +8,34 @@ import numpy as np
 import pytest
 
 from tidegate_common.bus.base import NewTopic
-from tidegate_common.bus.headers import origin_of, run_spec_of, stamp_of
+from tidegate_common.bus.headers import frame_message, origin_of, run_spec_of, stamp_of
 from tidegate_common.bus.memory import MemoryBus
+from tidegate_common.codec import decode_event
 from tidegate_common.domain.enums import BeatKind
 from tidegate_common.domain.ids import RunId
 from tidegate_common.errors import InvariantError
+from tidegate_common.events.ingest import RejectBatch
 from tidegate_common.events.message import Message
-from tidegate_common.events.topics import TICKS
+from tidegate_common.events.topics import REJECTS, TICKS
 from tidegate_common.frames.codec import decode_frame
+from tidegate_common.frames.frame import Frame, empty_rows
 from tidegate_common.market.calendar import TradingCalendar
 from tidegate_common.market.sessions import shanghai_ns
 from tidegate_common.testing.builders import make_tick_message
 from tidegate_common.testing.quote_lines import QuoteLine, sina_line, text_answer
+from tidegate_ingest.adapters.reject_log import RejectLog
+from tidegate_ingest.adapters.tick_echo import OvertakenError
 from tidegate_ingest.engine.live_sequencer import LiveRun, LiveSequencer
 from tidegate_ingest.engine.quote_text import ParsedPayload, parse_payload
-from tidegate_ingest.live_shell import LivePublisher
+from tidegate_ingest.live_shell import Lead, LivePublisher
+from tidegate_ingest.shell import PRODUCER
 
 MONDAY = 20260914
 CODES = ("sh600000", "sh600004", "sh600006", "sz000001")
 INSTRUMENTS = (1_600_000, 1_600_004, 1_600_006, 2_000_001)
 OPENING, CLOSING = 37_806, 54_060
+NOW_NS = shanghai_ns(MONDAY, OPENING)
+BAD = QuoteLine(code="sh000001")
 
 
 class Script:
@@ -43,7 +51,9 @@ class Script:
         self, is_wanted: Callable[[int], bool]
     ) -> tuple[Sequence[ParsedPayload], int]:
         """Return the next poll's answer."""
-        await asyncio.sleep(0)
+        # From poll to poll is longer than a beat takes to be kept and read back.
+        for _ in range(20):
+            await asyncio.sleep(0)
         seconds = self._seconds.pop(0)
         if self.before_poll is not None:
             await self.before_poll(seconds)
@@ -241,6 +251,111 @@ async def test_live_publisher_before_a_slow_broker_holds_one_beat_and_the_newest
     assert kinds(bus) == [BeatKind.OPEN, *[BeatKind.TICK] * 3, BeatKind.CLOSE]
     newest = decode_frame(bus.log(TICKS.name, 0)[2].value).stamp
     assert newest.ts_event_ns == shanghai_ns(MONDAY, OPENING + 33)
+
+
+class StuckBus(MemoryBus):
+    """A bus that keeps frames, and refused rows only some time after the day is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_open = asyncio.Event()
+
+    async def post(self, messages: Sequence[Message]) -> Awaitable[None]:
+        """Append frames."""
+        if stamp_of(messages[0]).kind is BeatKind.CLOSE:
+            asyncio.get_running_loop().call_later(0.05, self.is_open.set)
+        return await super().post(messages)
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Append frames; wait with what is refused."""
+        if messages[0].topic == REJECTS.name:
+            await self.is_open.wait()
+        await super().publish(messages)
+
+
+async def permitted() -> None:
+    """Let every beat be sent."""
+
+
+class RacedBus(MemoryBus):
+    """A bus on which another sequencer says a beat on shard 0 just before this one does."""
+
+    async def post(self, messages: Sequence[Message]) -> Awaitable[None]:
+        """Append, the other one's frame first."""
+        (ours,) = messages
+        if (stamp := stamp_of(ours)).beat == 3:
+            theirs = replace(stamp, ts_event_ns=stamp.ts_event_ns + 1)
+            frame = Frame(theirs, 0, empty_rows(theirs.kind))
+            await self.publish([frame_message(frame, PRODUCER)])
+        return await super().post(messages)
+
+
+async def test_live_publisher_that_is_late_on_shard_0_says_nothing_on_the_others() -> None:
+    """What the beat is shard 0 has told: the others must not be told otherwise."""
+    bus = await make_bus(2, RacedBus())
+    publisher = make_publisher(bus, 2)
+
+    with pytest.raises(ExceptionGroup) as failure:
+        await publisher.publish(Script(polls=9))
+
+    assert failure.group_contains(OvertakenError)
+    assert (beats(bus, 0), beats(bus, 1)) == ([0, 1, 2, 3, 3], [0, 1, 2])
+
+
+async def test_live_publisher_says_no_beat_without_the_lease() -> None:
+    """A sequencer that was held up may have a successor."""
+    bus = await make_bus(1)
+    await bus.create_topics([NewTopic(REJECTS.name, 1)])
+    publisher = make_publisher(bus)
+    asked, is_held = asyncio.Event(), asyncio.Event()
+
+    async def permit() -> None:
+        asked.set()
+        await is_held.wait()
+
+    publisher._lead = Lead(permit, 1, RejectLog(bus, RunId("live")), lambda: None)
+    script = Script(polls=8)
+
+    async def hold(seconds: int) -> None:
+        if seconds == CLOSING:
+            await asked.wait()
+            before.extend(beats(bus))
+            is_held.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+    before: list[int] = []
+    script.before_poll = hold
+
+    await publisher.publish(script)
+
+    assert publisher.conflated == 7
+    assert (before, beats(bus)) == ([], [0, 1, 2, 3])
+
+
+async def test_live_publisher_does_not_wait_for_the_log_of_refused_rows() -> None:
+    """They are said beside the beats, and all of them before the run is over."""
+    bus = StuckBus()
+    await make_bus(1, bus)
+    await bus.create_topics([NewTopic(REJECTS.name, 1)])
+    publisher = make_publisher(bus)
+    publisher._lead = Lead(permitted, 4, RejectLog(bus, RunId("live")), lambda: None)
+    script = Script(polls=3)
+    before: list[int] = []
+
+    async def break_quotes(seconds: int) -> None:
+        publisher._sequencer.offer(parse_payload(text_answer(sina_line(BAD))), NOW_NS)
+        if seconds == CLOSING:
+            before.extend(beats(bus))
+
+    script.before_poll = break_quotes
+
+    await publisher.publish(script)
+
+    said = [decode_event(RejectBatch, message.value) for message in bus.log(REJECTS.name)]
+    assert before == [0, 1, 2, 3]
+    assert [(batch.epoch, batch.sequence) for batch in said] == [(4, 0)]
+    assert [(row.row, row.reason) for row in said[0].rows] == [(1, "not_a_share")]
 
 
 async def test_live_publisher_of_a_patient_feed_makes_every_message_a_beat() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
+from tidegate_common.clock import ManualClock
 from tidegate_common.domain.ids import RunId
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.run import FeedSpec, LiveSpec, RunSpec
@@ -28,7 +29,7 @@ def open_live(live: LiveSpec, settings: LiveSettings) -> LivePolling | LivePush:
     day = 20260914
     calendar = TradingCalendar(np.array([day]), first_date=day, last_date=day)
     sequencer = LiveSequencer(live_run(make_spec(), LIVE), calendar)
-    return live_feed(make_spec(live), live, settings, sequencer)
+    return live_feed(make_spec(live), settings, sequencer, ManualClock())
 
 
 def test_live_run_of_a_spec_is_one_day_of_its_shares() -> None:

@@ -197,6 +197,7 @@ def verify(
     run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="A recorded run, or latest.")],
     postgres_url: opt.PostgresUrl = None,
     data_dir: opt.DataDir = opt.DATA_DIR_DEFAULT,
+    archive: opt.Archive = None,
     as_json: opt.Json = False,
 ) -> None:
     """Compare a recorded run with the in-process loop, byte for byte."""
@@ -210,7 +211,7 @@ def verify(
             settings=load_settings(CliSettings),
             connections_max=CONNECTIONS_MAX,
         ) as pool:
-            return await verify_run(pool, run_id)
+            return await verify_run(pool, run_id, archive or data_dir / "archive")
 
     verdict = run_interruptible(work())
     if as_json:
@@ -436,6 +437,23 @@ def feed_check(
             print_json(check_json(path, said))
         else:
             Console().print(check_table(path, said))
+
+
+@feed_app.command("rejects")
+def feed_rejects(
+    *,
+    run_id: Annotated[str, typer.Option("--run", metavar="RUN_ID", help="Of one run only.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="For one reason only.")] = "",
+    data_dir: opt.DataDir = opt.DATA_DIR_DEFAULT,
+    as_json: opt.Json = False,
+) -> None:
+    """Show the rows that a running stack's ingest refused, as they came: one line each."""
+    from tidegate_cli.feed_rejects import RejectFilter, RejectPrinter, show_rejects
+
+    chosen = RejectFilter(run_id, reason)
+    printer = RejectPrinter(Console(soft_wrap=True, highlight=False), as_json=as_json)
+    run_interruptible(show_rejects(data_dir, load_settings(CliSettings), chosen, printer))
+    printer.finish()
 
 
 @feed_app.command("push")

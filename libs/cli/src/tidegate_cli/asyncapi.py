@@ -9,7 +9,7 @@ from msgspec.json import schema_components
 
 from tidegate_common.domain import enums
 from tidegate_common.events.execution import FillBatch
-from tidegate_common.events.ingest import Lease
+from tidegate_common.events.ingest import Lease, RejectBatch
 from tidegate_common.events.message import DeadLetter
 from tidegate_common.events.orders import OrderBatch, RequestEnvelope
 from tidegate_common.events.portfolio import PortfolioBatch
@@ -26,6 +26,7 @@ _EVENTS: tuple[type, ...] = (
     RequestEnvelope,
     JournalEntry,
     Lease,
+    RejectBatch,
     DeadLetter,
 )
 # Arrow and binary payloads have no JSON schema; their layout is where the text says.

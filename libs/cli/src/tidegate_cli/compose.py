@@ -205,19 +205,6 @@ def check_patience(*, max_wait_ms: int, speed: str) -> None:
         raise ConfigError(message)
 
 
-def check_standby(mode: RunMode, *, has_standby: bool) -> None:
-    """Refuse a standby of a feed that does not say the same again.
-
-    Raises
-    ------
-    ConfigError
-        If the run is a live one.
-    """
-    if has_standby and mode is RunMode.LIVE:
-        message = "--ingest-standby is for replays and synthetic markets: what was live is gone"
-        raise ConfigError(message)
-
-
 def parse_log_level(text: str) -> str:
     """Return a log level as services take it."""
     if text in LOG_LEVELS:

@@ -9,7 +9,7 @@ import aiohttp
 import numpy as np
 import pyarrow as pa
 
-from tidegate_cli.services import INGEST
+from tidegate_cli.services import INGEST, INGEST_STANDBY
 from tidegate_cli.stack_file import read_stack_file
 from tidegate_cli.watch import StatusClient
 from tidegate_common.domain.enums import BeatKind, LimitState, Phase
@@ -307,13 +307,16 @@ async def find_push_url(data_dir: Path) -> str:
     if stack is None or INGEST not in stack.services:
         message = f"no stack runs in {data_dir}: name one with --data-dir, or --url"
         raise ConfigError(message)
-    client = StatusClient({INGEST: stack.services[INGEST].http_port})
+    names = [name for name in (INGEST, INGEST_STANDBY) if name in stack.services]
+    client = StatusClient({name: stack.services[name].http_port for name in names})
     try:
-        status = await client.status(INGEST)
+        statuses = [await client.status(name) for name in names]
     finally:
         await client.close()
-    url = status.get("push_url") if status else None
-    if not isinstance(url, str) or not url:
+    # The one that stands by has none.
+    urls = [url for status in statuses if status and (url := status.get("push_url"))]
+    url = urls[0] if urls else None
+    if not isinstance(url, str):
         message = f"the run in {data_dir} takes no pushed quotes: start it with --live push"
         raise ConfigError(message)
     return url

@@ -168,6 +168,15 @@ DataDir = Annotated[
         rich_help_panel=STACK_PANEL,
     ),
 ]
+Archive = Annotated[
+    Path | None,
+    typer.Option(
+        "--archive",
+        metavar="DIR",
+        help="The recorder's archive, for a run that was fed live; default: the data directory's.",
+        rich_help_panel=STACK_PANEL,
+    ),
+]
 RuledInstrument = Annotated[
     str | None,
     typer.Argument(

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Never
 
-from tidegate_cli.compose import check_standby
 from tidegate_cli.recorded import summarise_recorded
 from tidegate_cli.screen import Screen
 from tidegate_cli.servers import (
@@ -109,7 +108,6 @@ class LocalStack:
         TidegateError
             If a server does not start, or a service keeps ending.
         """
-        check_standby(self._spec.mode, has_standby=self._options.topology.has_standby)
         port = _gateway_port(self._options.gateway_port)
         servers = self._embedded_servers()
         if servers:

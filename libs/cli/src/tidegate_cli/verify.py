@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from tidegate_backtest.journaled import Journaled
@@ -15,7 +16,8 @@ from tidegate_common.events.portfolio import Booking, PortfolioState
 from tidegate_common.events.risk import ControlOutcome, Decision, JournalEntry
 from tidegate_common.events.run import RunSpec
 from tidegate_common.store.postgres import Pool
-from tidegate_ingest.adapters.feed import open_feed
+from tidegate_ingest.adapters.archive import open_run
+from tidegate_ingest.adapters.feed import Feed, open_feed
 from tidegate_recorder.queries import (
     RecordedRun,
     booking_payloads,
@@ -135,8 +137,12 @@ class _Comparison:
         return None
 
 
-async def verify_run(pool: Pool, run_id: str) -> Verdict:
+async def verify_run(pool: Pool, run_id: str, archive: Path) -> Verdict:
     """Return whether a recorded run is what the engines make of its input and journal.
+
+    Parameters
+    ----------
+    archive : of the recorder; where the frames of a run are that was fed live.
 
     Raises
     ------
@@ -147,7 +153,7 @@ async def verify_run(pool: Pool, run_id: str) -> Verdict:
     """
     run = await _find(pool, run_id)
     spec = _decode_spec(run)
-    feed = open_feed(spec)
+    feed = _open_input(spec, run, archive)
     journal = await _read_journal(pool, run.run_id)
     comparison = _Comparison(
         {stream.name: stream.payloads(pool, run.run_id) for stream in _STREAMS},
@@ -169,6 +175,20 @@ async def verify_run(pool: Pool, run_id: str) -> Verdict:
         difference = Difference("beats", "count", recorded, f"{beat_count} beats")
     counts = {stream.name: comparison.counts[stream.name] for stream in _STREAMS}
     return Verdict(run.run_id, beat_count, counts, difference)
+
+
+def _open_input(spec: RunSpec, run: RecordedRun, archive: Path) -> Feed:
+    """Return what a run was fed with; a live one cannot be asked again, so what it came to."""
+    if spec.feed.live is None:
+        return open_feed(spec)
+    feed = open_run(spec, archive / run.run_id)
+    if feed.beat_count != run.last_beat + 1:
+        message = (
+            f"run {run.run_id} has {run.last_beat + 1} beats, "
+            f"and its archive {feed.beat_count} of them"
+        )
+        raise RunIncompleteError(message)
+    return feed
 
 
 async def _compare(

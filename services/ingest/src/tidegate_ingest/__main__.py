@@ -1,9 +1,7 @@
 """Feed one run: `python -m tidegate_ingest`."""
 
 import asyncio
-import os
-import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 
 from tidegate_common.bus.base import TopicPartition
@@ -19,15 +17,13 @@ from tidegate_common.frames.frame import BeatStamp, Frame, empty_rows
 from tidegate_common.runtime.service import Service, run
 from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_ingest.adapters.feed import Feed, open_feed
-from tidegate_ingest.adapters.lease_log import LeaseLog
+from tidegate_ingest.adapters.lease_log import LEASE_FETCH_MS, LeaseLog
+from tidegate_ingest.adapters.reject_log import RejectLog
 from tidegate_ingest.engine.lease import Candidate
 from tidegate_ingest.live_service import serve_live
-from tidegate_ingest.metrics import IngestMetrics
+from tidegate_ingest.metrics import FeedMeter, IngestMetrics
 from tidegate_ingest.settings import IngestSettings
 from tidegate_ingest.shell import Cursor, Pacer, Progress, Publisher, Replay, Sequencer
-
-# The embedded broker sleeps half of it when there is nothing new; a real one answers at once.
-_LEASE_FETCH_MS = 200
 
 
 async def serve(service: Service[IngestSettings]) -> None:
@@ -42,7 +38,7 @@ async def serve(service: Service[IngestSettings]) -> None:
     config = settings.kafka.config()
     bus = KafkaBus(config)
     # Of their own: leases are not to wait behind frames, nor to be asked for as often.
-    lease_bus = KafkaBus(replace(config, fetch_max_wait_ms=_LEASE_FETCH_MS))
+    lease_bus = KafkaBus(replace(config, fetch_max_wait_ms=LEASE_FETCH_MS))
     try:
         await bus.start()
         await lease_bus.start()
@@ -67,8 +63,7 @@ async def _sequence(
     lease_bus: KafkaBus,
 ) -> None:
     settings, clock = service.settings, SystemClock()
-    instance = settings.instance or f"{socket.gethostname()}-{os.getpid()}"
-    candidate = Candidate(spec.run_id, instance=instance, started_ns=clock.now_ns())
+    candidate = Candidate(spec.run_id, instance=settings.instance_name, started_ns=clock.now_ns())
     leases = LeaseLog(lease_bus, candidate, clock, next_beat=lambda: publisher.kept_to)
     is_paced = settings.speed != "max"
     progress = None if is_paced else Progress(spec.run_id, settings.risk_partition_count)
@@ -81,15 +76,22 @@ async def _sequence(
         ahead_beats_max=settings.ahead_beats_max,
         permit=leases.permit,
     )
+    metrics = IngestMetrics(service.metrics.registry)
+    meter = FeedMeter(metrics)
     sequencer = Sequencer(
         candidate=candidate,
         leases=leases,
         duty=Replay(
             publisher,
             Cursor(feed.frames),
-            lambda frames: _send(service, bus, publisher, progress, frames),
+            lambda frames: _feed(
+                lambda: _send(service, bus, publisher, progress, frames),
+                feed,
+                RejectLog(bus, spec.run_id),
+                meter,
+            ),
         ),
-        metrics=IngestMetrics(service.metrics.registry),
+        metrics=metrics,
     )
     service.health.status = lambda: {
         "stage": "ingest-0",
@@ -102,6 +104,24 @@ async def _sequence(
     service.health.is_ready = True
     await sequencer.run(service.stopping)
     service.log.info("feed_ended", run=spec.run_id, next_beat=candidate.next_beat)
+
+
+async def _feed(
+    send: Callable[[], Awaitable[None]], feed: Feed, log: RejectLog, meter: FeedMeter
+) -> None:
+    """Send a feed's frames, and say what it refuses: beside them, or after them."""
+    _count_rejected(feed, meter)
+    async with asyncio.TaskGroup() as tasks:
+        if feed.is_checked:
+            tasks.create_task(log.say_replayed(feed.rejects()))
+        await send()
+    if not feed.is_checked:
+        await log.say_replayed(feed.rejects())
+    _count_rejected(feed, meter)
+
+
+def _count_rejected(feed: Feed, meter: FeedMeter) -> None:
+    meter.take_rows({reason.value: rows for reason, rows in feed.counts.rejected.items()})
 
 
 async def _send(

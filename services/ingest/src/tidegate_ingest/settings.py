@@ -1,5 +1,7 @@
 """Settings of the ingest service."""
 
+import os
+import socket
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -25,6 +27,11 @@ class LiveSettings(BaseModel):
         gt=0,
         le=100,
         description="requests to one service",
+    )
+    rehearsal: str = Field(
+        "",
+        description="market time for polls of recorded quotes, as MARKET_NS@WALL_NS@SPEED: what "
+        "it was at a time of the wall clock (0: at the start), and how much faster it runs",
     )
     push_host: str = Field("127.0.0.1", description="address on which pushed quotes are taken")
     push_port: int = Field(0, ge=0, le=65_535, description="its port; 0 takes a free one")
@@ -53,3 +60,8 @@ class IngestSettings(ServiceSettings):
         "host and process id. Started again under its name it goes on at once",
     )
     live: LiveSettings = LiveSettings()
+
+    @property
+    def instance_name(self) -> str:
+        """Return the name of this process; in a pod host and process id stay the same."""
+        return self.instance or f"{socket.gethostname()}-{os.getpid()}"

@@ -122,6 +122,13 @@ LEASES = Topic(
     _JSON,
     "Which sequencer feeds a run, said again and again; the first of an epoch counts.",
 )
+REJECTS = Topic(
+    "market.rejects.v1",
+    PartitionedBy.ONE,
+    "RejectBatch",
+    _JSON,
+    "Rows of feeds that ingest refused, as they came, each with its place and the reason.",
+)
 SIGNALS_SNAPSHOTS = Topic(
     "signals.snapshots.v1",
     PartitionedBy.SHARD,
@@ -167,6 +174,7 @@ TOPICS: tuple[Topic, ...] = (
     REQUESTS,
     JOURNAL,
     LEASES,
+    REJECTS,
     SIGNALS_SNAPSHOTS,
     RECOMMENDATIONS_SNAPSHOTS,
     EXECUTION_SNAPSHOTS,

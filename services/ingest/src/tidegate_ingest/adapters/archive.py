@@ -18,6 +18,7 @@ from tidegate_common.codec import encode_event
 from tidegate_common.domain.enums import BeatKind
 from tidegate_common.domain.ids import RunId, shards_of
 from tidegate_common.errors import ConfigError, ContractError
+from tidegate_common.events.ingest import RejectedRow
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.archived_day import (
     ARCHIVE_KEY,
@@ -75,6 +76,15 @@ class ArchiveFeed:
         self.counts = FeedCounts(rows_in=sum(told), rows_out=sum(told))
         self.beat_count = len(told)
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether it is known which rows are refused: none are."""
+        return True
+
+    def rejects(self) -> Iterator[Sequence[RejectedRow]]:
+        """Return no rows: what was archived was checked before."""
+        return iter(())
+
     def frames(self) -> Iterator[Frame]:
         """Yield the beats, whole market, shard 0; the first one carries the run's spec.
 
@@ -97,6 +107,39 @@ class ArchiveFeed:
                     run_spec="" if beat else encode_event(self._spec).decode(),
                 )
                 beat += 1
+
+
+def open_run(spec: RunSpec, folder: Path) -> ArchiveFeed:
+    """Return the frames of a run from its archive: the bytes that the run's stages had.
+
+    Parameters
+    ----------
+    folder : of the run, `<archive>/<run>`.
+
+    Raises
+    ------
+    ConfigError
+        If the folder has not all beats of the run from its first one on, or one is damaged.
+    """
+    paths = sorted(folder.glob("*/[!.]*.parquet"))
+    days = [day for path in paths if (day := day_contents(path)) is not None]
+    if not days:
+        message = f"expected the archive of run {spec.run_id} in {folder}, found no such files"
+        raise ConfigError(message)
+    next_beat = 0
+    for first_beat, kinds in sorted({(day.first_beat, day.kinds) for day in days}):
+        if first_beat != next_beat:
+            message = (
+                f"expected beat {next_beat} of run {spec.run_id} in its archive {folder}, "
+                f"found a day that begins at beat {first_beat}"
+            )
+            raise ConfigError(message)
+        next_beat += len(kinds)
+    damaged = sorted(beat for day in days for beat in day.damaged_beats)
+    if damaged:
+        message = f"beat {damaged[0]} of run {spec.run_id} was damaged when it was archived"
+        raise ConfigError(message)
+    return ArchiveFeed(spec, paths, Span())
 
 
 @dataclass(frozen=True, slots=True)

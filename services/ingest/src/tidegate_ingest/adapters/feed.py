@@ -4,10 +4,11 @@
 into beats. The same spec gives the same bytes, however often and on whichever machine it is read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from tidegate_common.errors import ConfigError
+from tidegate_common.events.ingest import RejectedRow
 from tidegate_common.events.run import RunSpec
 from tidegate_common.frames.frame import Frame
 from tidegate_ingest.adapters.recorded_files import describe_files, hold_quotes, open_files
@@ -37,6 +38,13 @@ class Feed(Protocol):
     def counts(self) -> FeedCounts:
         """What became of the rows of the feed's files."""
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether it is known which rows are refused; else once the frames were told."""
+
+    def rejects(self) -> Iterator[Sequence[RejectedRow]]:
+        """Return the refused rows as they came, some at a time; the same at every reading."""
+
     def frames(self) -> Iterator[Frame]:
         """Return the beats from the first one, one frame each: the whole market, shard 0."""
 
@@ -52,8 +60,8 @@ def open_feed(spec: RunSpec) -> Feed:
     feed = spec.feed
     if feed.live is not None:
         message = (
-            f"run {spec.run_id} was fed live: its quotes cannot be asked for again, "
-            "and its frames are in the log of its broker only"
+            f"run {spec.run_id} was fed live: its quotes cannot be asked for again; "
+            "its frames are in the archive of its recorder, whose files can be replayed"
         )
         raise ConfigError(message)
     if feed.files and feed.synthetic is None:

@@ -66,7 +66,8 @@ class _Turn:
 class LivePolling:
     """Asks for the quotes of a run's shares, again and again.
 
-    counts : polls, and requests by service and outcome, such as `sina failed`.
+    counts : polls, requests by service and outcome, such as `sina failed`, and `failovers`:
+        requests that another service than the first one answered.
     """
 
     def __init__(
@@ -149,6 +150,8 @@ class LivePolling:
                 self._rest(turn, str(error))
                 continue
             self.counts[f"{name} answered"] += 1
+            if turn is not self._turns[0]:
+                self.counts["failovers"] += 1
             if turn.failures:
                 turn.failures = 0
                 self._log.info("quote_service_recovered", source=name)

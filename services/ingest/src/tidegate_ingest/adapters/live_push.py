@@ -111,6 +111,11 @@ class LivePush:
             await self._runner.cleanup()
 
     @property
+    def has_client(self) -> bool:
+        """Whether a client is connected."""
+        return self._client is not None
+
+    @property
     def is_patient(self) -> bool:
         """Whether quotes can wait: the client is told when."""
         return True

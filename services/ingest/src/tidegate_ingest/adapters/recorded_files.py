@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tidegate_common.domain.enums import BeatKind
 from tidegate_common.errors import ConfigError
+from tidegate_common.events.ingest import RejectedRow
 from tidegate_common.events.run import FeedSpec, InputFile, RunSpec
 from tidegate_common.frames.archived_day import DayContents
 from tidegate_common.frames.frame import Frame
@@ -17,6 +18,7 @@ from tidegate_ingest.adapters.layouts import Layout, RawColumns, shorten
 from tidegate_ingest.adapters.minute_bars import MINUTE_LAYOUTS
 from tidegate_ingest.adapters.other_records import OTHER_LAYOUTS
 from tidegate_ingest.adapters.reference_file import open_reference, refuse_reference
+from tidegate_ingest.adapters.rejected_rows import rejected_rows
 from tidegate_ingest.adapters.spool import RESIDENT_ROWS_MAX, Spool
 from tidegate_ingest.adapters.szse_sse_snapshots import SNAPSHOT_LAYOUTS
 from tidegate_ingest.adapters.tables import column_names
@@ -114,11 +116,13 @@ class RecordedFeed:
     def __init__(
         self,
         spec: RunSpec,
+        files: KnownFiles,
         recording: AnyRecording,
         window_rows_max: int | None,
     ) -> None:
         """Take a recording; one that fits into memory is made into days here and now."""
         self._spec = spec
+        self._files = files
         self._recording = recording
         self._window_rows_max = window_rows_max
         self._days: tuple[ToldDay, ...] | None = None
@@ -136,6 +140,23 @@ class RecordedFeed:
     def counts(self) -> FeedCounts:
         """Return what became of the rows, as far as the days have been made."""
         return self._recording.counts
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether all days have been made."""
+        return self._days is not None
+
+    def rejects(self) -> Iterator[Sequence[RejectedRow]]:
+        """Yield the refused rows, some at a time; reads the files again.
+
+        Raises
+        ------
+        ConfigError
+            If a file cannot be read.
+        """
+        files = self._files.snapshots or self._files.minute_bars or self._files.daily_bars
+        # The recording is of these files, so of their kind.
+        return rejected_rows(files, self._recording)  # type: ignore[misc]
 
     def frames(self) -> Iterator[Frame]:
         """Yield the beats, whole market, shard 0; the first one carries the run's spec."""
@@ -214,7 +235,7 @@ def open_files(
     recording = record_files(files, feed, spool, reference)
     if not recording.dates:
         raise _no_row(recording.counts)
-    return RecordedFeed(spec, recording, spool.window_rows_max)
+    return RecordedFeed(spec, files, recording, spool.window_rows_max)
 
 
 def span_of(feed: FeedSpec) -> Span:

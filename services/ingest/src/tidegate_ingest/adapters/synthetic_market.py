@@ -1,10 +1,11 @@
 """The synthetic market as a feed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tidegate_common.codec import encode_event
 from tidegate_common.errors import ConfigError
+from tidegate_common.events.ingest import RejectedRow
 from tidegate_common.events.run import RunSpec, SyntheticSpec
 from tidegate_common.frames.frame import Frame
 from tidegate_ingest.adapters.reference_file import refuse_reference
@@ -34,6 +35,15 @@ class SyntheticFeed:
     def beat_count(self) -> int:
         """Beats of all days."""
         return self.market.beat_count
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether it is known which rows are refused: none are."""
+        return True
+
+    def rejects(self) -> Iterator[Sequence[RejectedRow]]:
+        """Return no rows: what was made has no faults."""
+        return iter(())
 
     def frames(self) -> Iterator[Frame]:
         """Yield the beats, whole market, shard 0; the first one carries the run's spec."""

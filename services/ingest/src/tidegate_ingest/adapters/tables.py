@@ -198,6 +198,33 @@ def read_batches(
                 yield ColumnTable(path, pa.Table.from_batches([batch]))
 
 
+def read_records(path: Path) -> Iterator[pa.Table]:
+    """Yield all columns of a file as they are, in pieces of the rows that `read_batches` yields.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read.
+    """
+    with readable(path, "a Parquet or CSV table"):
+        if is_parquet(path):
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    for batch in file.iter_batches(
+                        BATCH_ROWS_MAX, row_groups=[group], use_threads=False
+                    ):
+                        yield pa.Table.from_batches([batch])
+            return
+        names = column_names(path)
+        options = pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        )
+        reading = _read_options()
+        with pa_csv.open_csv(path, read_options=reading, convert_options=options) as reader:
+            for batch in reader:
+                yield pa.Table.from_batches([batch])
+
+
 def join_tables(path: Path, tables: Sequence[ColumnTable]) -> ColumnTable:
     """Return the rows of all parts of a file, one part after the other.
 

@@ -10,8 +10,15 @@ from tidegate_ingest.engine.columns import BarColumns, RawBars
 from tidegate_ingest.engine.figures import KnownFigures
 from tidegate_ingest.engine.normalizer import normalize_bars
 from tidegate_ingest.engine.previous_closes import PreviousCloses
-from tidegate_ingest.engine.quality import check_bars, check_merged_bars, count_reasons
-from tidegate_ingest.engine.recording import CheckedRows, DayRows, Tell, accepted, in_order
+from tidegate_ingest.engine.quality import check_bars, check_merged_bars
+from tidegate_ingest.engine.recording import (
+    CheckedRows,
+    DayRows,
+    MergedRejects,
+    Tell,
+    accepted,
+    in_order,
+)
 from tidegate_ingest.engine.reference import bar_reference, daily_bars
 from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceDays, ReferenceTable
 from tidegate_ingest.engine.sequencer import CLOSE_SECONDS, Day, no_quotes
@@ -55,6 +62,7 @@ class BarDays:
             trade_date, (rows,) = found.trade_date, found.windows()
             rows = in_order(rows, np.argsort(rows.instrument, kind="stable"))
             reasons = check_merged_bars(rows)
+            rejects = MergedRejects.of(rows, reasons)
             rows = accepted(rows, reasons)
             facts = reference_days.on(trade_date, rows.instrument)
             if facts.actions or not rows.prev_close_e4.all():
@@ -65,7 +73,7 @@ class BarDays:
                 rows = replace(rows, prev_close_e4=prev_close_e4)
             closes.learn(trade_date, rows.instrument, rows.close_e4)
             reference = bar_reference(rows, trade_date, figures.of_day(rows), facts)
-            tell(count_reasons(reasons), reference.limits_contradicted)
+            tell(rejects, reference.limits_contradicted)
             return Day(
                 trade_date=trade_date,
                 open_ts_ns=shanghai_ns(trade_date, BAR_OPEN_SECONDS),

@@ -26,6 +26,10 @@ class TextColumn:
     words: tuple[str, ...]
     index: Int64Array
 
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.index)
+
     def map_words(self, meaning: Callable[[str], int]) -> Int64Array:
         """Return the meaning of each row's word, asked once a word."""
         meanings = np.array([meaning(word) for word in self.words], dtype=np.int64)
@@ -116,10 +120,12 @@ class Columns:
     """Shared behaviour of normalised columns; every field is an array with n rows.
 
     instrument, trade_date : (n,) int64; 0 where the file's text means nothing.
+    row : (n,) int64, place among the raw rows, from 0; it leads back to the record.
     """
 
     instrument: Int64Array
     trade_date: Int64Array
+    row: Int64Array
 
     def __len__(self) -> int:
         """Return the number of rows."""

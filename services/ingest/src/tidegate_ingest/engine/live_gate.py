@@ -5,6 +5,7 @@ standing for all rows before it, so memory does not grow with the day.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum, unique
 from typing import Any
@@ -18,16 +19,19 @@ from tidegate_common.market.sessions import NS_PER_SECOND, SECONDS_PER_DAY, shan
 from tidegate_ingest.engine.columns import SnapshotColumns
 from tidegate_ingest.engine.live_reference import live_reference
 from tidegate_ingest.engine.normalizer import normalize_snapshots
+from tidegate_ingest.engine.push_quotes import PUSH_SOURCE
 from tidegate_ingest.engine.quality import (
     ACCEPTED,
     ReasonArray,
     RejectReason,
     check_merged_snapshots,
     check_snapshots,
+    rejected_by,
 )
 from tidegate_ingest.engine.quote_text import ParsedPayload
 from tidegate_ingest.engine.reference import snapshot_bars
 from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceDays, ReferenceTable
+from tidegate_ingest.engine.rejects import WaitingRejects, rejected_row
 
 # Clocks of exchanges and services differ by seconds. A row from further ahead has a wrong time,
 # and would make every true one after it a row of the past.
@@ -73,14 +77,21 @@ class LiveGate:
     """Keeps the newest believable row of each instrument of a run.
 
     counts : rows by what became of them: `rows_in`, `accepted`, and reasons and line faults.
+    rejects : the refused rows, as they came. Of a quote service, which says its last line again at
+        every poll, each line once; none that repeats an accepted one (`duplicate`).
+    newest_ns : time of the newest accepted row, UTC epoch; 0 before the first.
     """
 
     def __init__(self, instruments: Int64Array, reference: ReferenceTable = NO_REFERENCE) -> None:
         """Take the instruments of the run, sorted, without repeats, and what the user says."""
         self._reference = ReferenceDays(reference)
         self.counts: Counter[str] = Counter()
+        self.rejects = WaitingRejects()
+        self.newest_ns = 0
         self._instruments = instruments
         self._day = _empty_day(instruments, 0)
+        # Where each row came from, until OPEN has judged it.
+        self._origins: dict[int, tuple[ParsedPayload, int]] = {}
 
     @property
     def seen_count(self) -> int:
@@ -95,6 +106,7 @@ class LiveGate:
     def begin_day(self, trade_date: int) -> None:
         """Forget all rows; those of `trade_date` may come."""
         self._day = _empty_day(self._instruments, trade_date)
+        self._origins.clear()
 
     def open_day(self) -> ReferenceRows:
         """Return the reference of the day from the rows that are there; others come too late."""
@@ -108,7 +120,11 @@ class LiveGate:
             is_limit_unknown=self._day.is_limit_unknown[seen],
         )
         verdict = check_merged_snapshots(rows, reference)
-        self.counts.update(_rejected(verdict))
+        faulty = np.flatnonzero(verdict)
+        for place, reason in zip(seen[faulty].tolist(), rejected_by(verdict[faulty]), strict=True):
+            quotes, line = self._origins[place]
+            self._refuse(quotes, [line], reason)
+        self._origins.clear()
         self._day.is_seen[seen] = self._day.is_pending[seen] = verdict == ACCEPTED
         self._day.reference = reference
         return reference
@@ -116,19 +132,26 @@ class LiveGate:
     def offer(self, quotes: ParsedPayload, now_ns: int) -> None:
         """Take what is new and believable of an answer; what waits is replaced by what is newer."""
         self.counts["rows_in"] += quotes.lines_in
-        self.counts.update(quotes.rejected)
+        for fault, line in quotes.faults:
+            self._refuse(quotes, [line], fault)
         quotes = self._drop_other_days(quotes, now_ns)
         columns = normalize_snapshots(quotes.raw)
         reasons = check_snapshots(quotes.raw, columns)
-        self.counts.update(_rejected(reasons))
-        kept = self._choose(columns, reasons == ACCEPTED)
+        self._refuse_all(quotes, np.arange(len(reasons)), reasons)
+        kept = self._choose(quotes, columns, reasons == ACCEPTED)
         rows, place = columns.take(kept), self._place(columns.instrument[kept])
         steps = np.column_stack((quotes.volume_step, quotes.amount_step * FEN_PER_YUAN))[kept]
         rows = self._smooth(rows, place, steps)
-        is_good = self._is_believable(rows, place)
+        is_good = self._is_believable(quotes, rows, place)
         self.counts["accepted"] += int(is_good.sum())
         kept, rows, place, steps = kept[is_good], rows.take(is_good), place[is_good], steps[is_good]
         self._put(rows, place)
+        self.newest_ns = max(self.newest_ns, int(rows.ts_event_ns.max(initial=0)))
+        if self._day.reference is None:
+            lines = quotes.line[kept].tolist()
+            self._origins.update(
+                (share, (quotes, line)) for share, line in zip(place.tolist(), lines, strict=True)
+            )
         self._day.steps[place] = steps
         self._day.is_st[place] = quotes.is_st[kept]
         self._day.is_limit_unknown[place] = quotes.is_limit_unknown[kept]
@@ -181,22 +204,43 @@ class LiveGate:
         ts = quotes.raw.ts_event_ns
         is_today = (ts >= midnight_ns) & (ts < midnight_ns + SECONDS_PER_DAY * NS_PER_SECOND)
         is_ahead = is_today & (ts > now_ns + AHEAD_NS_MAX)
-        self.counts[LiveReason.STALE] += int((~is_today).sum())
-        self.counts[LiveReason.AHEAD_OF_TIME] += int(is_ahead.sum())
+        self._refuse(quotes, quotes.line[~is_today].tolist(), LiveReason.STALE)
+        self._refuse(quotes, quotes.line[is_ahead].tolist(), LiveReason.AHEAD_OF_TIME)
         return quotes.take(is_today & ~is_ahead)
 
-    def _choose(self, columns: SnapshotColumns, is_good: BoolArray) -> Int64Array:
+    def _refuse(self, quotes: ParsedPayload, lines: Iterable[int], reason: str) -> None:
+        """Count lines of an answer, and keep them."""
+        source = quotes.source or PUSH_SOURCE
+        for line in lines:
+            self.counts[reason] += 1
+            row = rejected_row(source, line, reason, quotes.record(line))
+            if quotes.source is None:
+                self.rejects.add(row)
+            elif reason != RejectReason.DUPLICATE:
+                self.rejects.add_once(row)
+
+    def _refuse_all(self, quotes: ParsedPayload, rows: Int64Array, reasons: ReasonArray) -> None:
+        """Refuse the rows of an answer that have a reason."""
+        faulty = np.flatnonzero(reasons)
+        lines = quotes.line[rows[faulty]].tolist()
+        for line, reason in zip(lines, rejected_by(reasons[faulty]), strict=True):
+            self._refuse(quotes, [line], reason)
+
+    def _choose(
+        self, quotes: ParsedPayload, columns: SnapshotColumns, is_good: BoolArray
+    ) -> Int64Array:
         """Return the positions of good rows of wanted instruments, the newest one of each."""
         wanted = (
             self._instruments if self._day.reference is None else self._day.reference.instrument
         )
         is_wanted = is_good & np.isin(columns.instrument, wanted)
-        self.counts[LiveReason.NOT_WANTED] += int((is_good & ~is_wanted).sum())
+        unwanted = quotes.line[is_good & ~is_wanted].tolist()
+        self._refuse(quotes, unwanted, LiveReason.NOT_WANTED)
         kept = np.flatnonzero(is_wanted)
         order = kept[np.lexsort((columns.ts_event_ns[kept], columns.instrument[kept]))]
         is_last = np.ones(len(order), np.bool_)
         is_last[:-1] = np.diff(columns.instrument[order]) != 0
-        self.counts[LiveReason.SUPERSEDED] += int((~is_last).sum())
+        self._refuse(quotes, quotes.line[order[~is_last]].tolist(), LiveReason.SUPERSEDED)
         return order[is_last]
 
     def _smooth(
@@ -214,19 +258,27 @@ class LiveGate:
             amount_fen=_not_less(rows.amount_fen, was.amount_fen, amount_step),
         )
 
-    def _is_believable(self, rows: SnapshotColumns, place: Int64Array) -> BoolArray:
-        """Tell which rows may follow those that are there."""
+    def _is_believable(
+        self, quotes: ParsedPayload, rows: SnapshotColumns, place: Int64Array
+    ) -> BoolArray:
+        """Tell which rows may follow those that are there; `rows.row` is their place in `quotes`.
+
+        Parameters
+        ----------
+        place : (n,) int64, of the instruments.
+        """
         was = self._day.rows.take(place)
         is_seen = self._day.is_seen[place]
         is_earlier = is_seen & (rows.ts_event_ns < was.ts_event_ns)
-        self.counts[RejectReason.OUT_OF_ORDER] += int(is_earlier.sum())
+        out_of_order = quotes.line[rows.row[is_earlier]].tolist()
+        self._refuse(quotes, out_of_order, RejectReason.OUT_OF_ORDER)
         is_good = ~is_earlier
         if self._day.reference is not None:
             later = np.flatnonzero(is_good)
             before = was.take(later[is_seen[later]])
             both = SnapshotColumns.concat([before, rows.take(later)])
             verdict = check_merged_snapshots(both, self._day.reference)[len(before) :]
-            self.counts.update(_rejected(verdict))
+            self._refuse_all(quotes, rows.row[later], verdict)
             is_good[later] = verdict == ACCEPTED
         return is_good
 
@@ -248,12 +300,6 @@ def _empty_day(instruments: Int64Array, trade_date: int) -> _Day:
     columns |= {"instrument": instruments.copy(), "phase": np.zeros(count, np.uint8)}
     flags = np.zeros((4, count), np.bool_)
     return _Day(trade_date, SnapshotColumns(**columns), np.zeros((count, 2)), *flags)
-
-
-def _rejected(reasons: ReasonArray) -> dict[str, int]:
-    """Return the rejected rows by reason, without zeros."""
-    counts = np.bincount(reasons, minlength=len(RejectReason) + 1).tolist()
-    return {reason: count for reason, count in zip(RejectReason, counts[1:], strict=True) if count}
 
 
 def _not_less(value: Int64Array, before: Int64Array, step: Float64Array) -> Int64Array:

@@ -16,11 +16,11 @@ from tidegate_ingest.engine.previous_closes import PreviousCloses
 from tidegate_ingest.engine.quality import (
     check_merged_minute_bars,
     check_minute_bars,
-    count_reasons,
 )
 from tidegate_ingest.engine.recording import (
     CheckedRows,
     DayRows,
+    MergedRejects,
     Span,
     Tell,
     accepted,
@@ -96,6 +96,7 @@ class MinuteDays:
             rows = MinuteColumns.concat(list(found.windows()))
             rows = in_order(rows, np.lexsort((rows.instrument, rows.ts_end_ns)))
             reasons = check_merged_minute_bars(rows)
+            rejects = MergedRejects.of(rows, reasons)
             rows = accepted(rows, reasons)
             bars = day_bars(rows)
             facts = reference_days.on(found.trade_date, bars.instrument)
@@ -105,7 +106,7 @@ class MinuteDays:
             )
             closes.learn(found.trade_date, bars.instrument, bars.close_e4)
             reference = minute_reference(bars, found.trade_date, prev_close_e4, facts)
-            tell(count_reasons(reasons), reference.limits_contradicted)
+            tell(rejects, reference.limits_contradicted)
             starts = np.flatnonzero(np.diff(rows.ts_end_ns, prepend=-1))
             return MinuteDay(
                 trade_date=found.trade_date,

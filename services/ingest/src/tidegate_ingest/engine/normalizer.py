@@ -120,6 +120,7 @@ def normalize_snapshots(raw: RawSnapshots) -> SnapshotColumns:
     return SnapshotColumns(
         instrument=instrument,
         trade_date=trade_date,
+        row=np.arange(len(raw.code)),
         ts_event_ns=raw.ts_event_ns,
         phase=_phases(raw, instrument, trade_date),
         prev_close_e4=prices_e4(raw.prev_close),
@@ -144,6 +145,7 @@ def normalize_bars(raw: RawBars) -> BarColumns:
     return BarColumns(
         instrument=_instruments(raw.code, None),
         trade_date=raw.date.map_words(date_of),
+        row=np.arange(len(raw.code)),
         prev_close_e4=prices_e4(raw.prev_close),
         open_e4=np.where(raw.is_suspended, close_e4, prices_e4(raw.open)),
         high_e4=np.where(raw.is_suspended, close_e4, prices_e4(raw.high)),
@@ -170,6 +172,7 @@ def normalize_minute_bars(raw: RawMinuteBars) -> MinuteColumns:
     return MinuteColumns(
         instrument=_instruments(raw.code, None),
         trade_date=_shanghai_dates(raw.ts_end_ns),
+        row=np.arange(len(raw.code)),
         ts_end_ns=raw.ts_end_ns,
         open_e4=prices_e4(raw.open),
         high_e4=prices_e4(raw.high),

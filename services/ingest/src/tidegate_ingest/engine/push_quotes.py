@@ -191,8 +191,16 @@ def _quotes(table: pa.Table) -> ParsedPayload:
         is_limit_unknown=limits["limit_up_e4"] < 0,
         volume_step=zeros,
         amount_step=zeros,
+        line=np.arange(count),
+        record=lambda line: _record(table, line),
         lines_in=count,
     )
+
+
+def _record(table: pa.Table, line: int) -> str:
+    """Return a row as JSON, whichever way it came."""
+    (row,) = table.slice(line, 1).to_pylist()
+    return msgspec.json.encode(row).decode()
 
 
 def _numbers(table: pa.Table, name: str) -> Int64Array:

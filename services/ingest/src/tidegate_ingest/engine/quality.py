@@ -93,6 +93,12 @@ def count_reasons(reasons: ReasonArray) -> Int64Array:
     return np.bincount(reasons, minlength=REASON_COUNT).astype(np.int64)
 
 
+def rejected_by(reasons: ReasonArray) -> list[RejectReason]:
+    """Return the reasons of rejected rows; none of the codes may be `ACCEPTED`."""
+    by_code = tuple(RejectReason)
+    return [by_code[code - 1] for code in reasons.tolist()]
+
+
 def feed_counts(by_code: Int64Array, limits_contradicted: int) -> FeedCounts:
     """Return the counts of rows by reason code, as `count_reasons` returns them."""
     return FeedCounts(
@@ -363,7 +369,7 @@ def _is_repeat(rows: SnapshotColumns) -> BoolArray:
     place = np.flatnonzero((np.diff(time) == 0) & (np.diff(rows.instrument[order]) == 0))
     earlier, later = order[place], order[place + 1]
     is_same = np.ones(len(place), dtype=np.bool_)
-    for name in (item.name for item in fields(rows)):
+    for name in (item.name for item in fields(rows) if item.name != "row"):
         column = getattr(rows, name)
         equal = column[earlier] == column[later]
         is_same &= equal if equal.ndim == 1 else equal.all(axis=1)

@@ -5,31 +5,43 @@ ones on a shelf by date; the second takes the days off the shelf, one at a time,
 spans of time. So a run and a day may be larger than memory where the shelf is.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from tidegate_common.domain.units import Int64Array
+from tidegate_common.domain.units import BoolArray, Int64Array
 from tidegate_common.market.sessions import shanghai_date
-from tidegate_ingest.engine.columns import Columns
+from tidegate_ingest.engine.columns import Columns, TextColumn
 from tidegate_ingest.engine.quality import (
     ACCEPTED,
     FeedCounts,
     ReasonArray,
+    count_reasons,
     feed_counts,
 )
 from tidegate_ingest.engine.sequencer import ToldDay
 from tidegate_ingest.engine.shelf import Keep, Shelf
 
 ColumnsT = TypeVar("ColumnsT", bound=Columns)
-RawT = TypeVar("RawT")
-Raw_contra = TypeVar("Raw_contra", contravariant=True)
-
 # After every date.
 _NO_DATE_AFTER = 99_999_999
+# Rows that merged days rejected are remembered until they are said: nine bytes each, 36 MB.
+MERGED_REJECTS_MAX = 4_000_000
+
+
+class RawRows(Protocol):
+    """Rows as a file says them."""
+
+    @property
+    def code(self) -> TextColumn:
+        """Return what each row is of."""
+
+
+RawT = TypeVar("RawT", bound=RawRows)
+Raw_contra = TypeVar("Raw_contra", bound=RawRows, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +86,33 @@ class DayRows(Generic[ColumnsT]):
     window_count: int
 
 
-# Takes what became of a day's rows so far: rows by reason code, and contradicted limits.
-Tell = Callable[[Int64Array, int], None]
+@dataclass(frozen=True, slots=True)
+class MergedRejects:
+    """Rows that were accepted at first, and rejected beside the others of their day.
+
+    row : (n,) int64, place among the rows of all files, from 0.
+    reasons : (n,) uint8, none of them `ACCEPTED`.
+    """
+
+    row: Int64Array
+    reasons: ReasonArray
+
+    @classmethod
+    def of(cls, rows: Columns, reasons: ReasonArray) -> "MergedRejects":
+        """Return the rejected ones of some rows."""
+        is_rejected = reasons != ACCEPTED
+        return cls(rows.row[is_rejected], reasons[is_rejected])
+
+    @classmethod
+    def concat(cls, parts: Sequence["MergedRejects"]) -> "MergedRejects":
+        """Return all of them; also of no parts."""
+        rows = [np.zeros(0, dtype=np.int64), *(part.row for part in parts)]
+        reasons = [np.zeros(0, dtype=np.uint8), *(part.reasons for part in parts)]
+        return cls(np.concatenate(rows), np.concatenate(reasons))
+
+
+# Takes what a day's merged rows came to: those that were rejected, and contradicted limits.
+Tell = Callable[[MergedRejects, int], None]
 
 
 class Kind(Protocol[Raw_contra, ColumnsT]):
@@ -112,17 +149,21 @@ class Recording(Generic[RawT, ColumnsT]):
         self._kind = kind
         self._span = span
         self._shelf: Shelf[ColumnsT] = Shelf(keep)
+        first = 0
         for file in files:
             check = kind.begin_file()
             for raw in file:
                 rows = check(raw)
-                self._shelf.add(rows.columns, rows.reasons, rows.cell)
+                columns = replace(rows.columns, row=rows.columns.row + first)
+                self._shelf.add(columns, rows.reasons, rows.cell)
+                first += len(raw.code)
         dates = [each for each in self._shelf.dates if each >= span.start_date]
         is_cut = 0 < span.day_count_max < len(dates)
         self.dates = dates[: span.day_count_max] if is_cut else dates
-        last_date = self.dates[-1] if is_cut else _NO_DATE_AFTER
-        self._by_code = self._shelf.count(span.start_date, last_date)
+        self._last_date = self.dates[-1] if is_cut else _NO_DATE_AFTER
+        self._by_code = self._shelf.count(span.start_date, self._last_date)
         self._merged: dict[int, tuple[Int64Array, int]] = {}
+        self._rejects: dict[int, MergedRejects] = {}
 
     @property
     def counts(self) -> FeedCounts:
@@ -142,6 +183,27 @@ class Recording(Generic[RawT, ColumnsT]):
         """
         a_cell = self._kind.beats_a_cell
         return sum(self._shelf.cell_count(each) * a_cell + 2 for each in self.dates)
+
+    @property
+    def kind(self) -> Kind[RawT, ColumnsT]:
+        """Return what the rows are."""
+        return self._kind
+
+    def are_counted(self, trade_date: Int64Array) -> BoolArray:
+        """Tell which dates are of this run; 0, for rows without one, is."""
+        are_inside = (trade_date >= self._span.start_date) & (trade_date <= self._last_date)
+        are_counted: BoolArray = are_inside | (trade_date == 0)
+        return are_counted
+
+    @property
+    def merged_rejects(self) -> MergedRejects:
+        """Return the rows that the days rejected which were told so far, sorted by place.
+
+        At most `MERGED_REJECTS_MAX`; those of later days are left out, and counted only.
+        """
+        found = MergedRejects.concat([self._rejects[date] for date in sorted(self._rejects)])
+        order = np.argsort(found.row[:MERGED_REJECTS_MAX])
+        return MergedRejects(found.row[order], found.reasons[order])
 
     def days(self, window_rows_max: int | None = None) -> Iterator[ToldDay]:
         """Yield the days, each made when it is asked for.
@@ -167,12 +229,15 @@ class Recording(Generic[RawT, ColumnsT]):
             if trade_date >= self._span.start_date:
                 yield day
 
-    def _tell(self, trade_date: int, by_code: Int64Array, limits_contradicted: int) -> None:
+    def _tell(self, trade_date: int, found: MergedRejects, limits_contradicted: int) -> None:
         if trade_date < self._span.start_date:
             return
-        change = by_code.copy()
-        change[ACCEPTED] -= by_code.sum()
+        change = count_reasons(found.reasons)
+        change[ACCEPTED] -= len(found.reasons)
         self._merged[trade_date] = (change, limits_contradicted)
+        earlier = sum(len(each.row) for date, each in self._rejects.items() if date < trade_date)
+        room = max(0, MERGED_REJECTS_MAX - earlier)
+        self._rejects[trade_date] = MergedRejects(found.row[:room], found.reasons[:room])
 
 
 def in_order(columns: ColumnsT, order: Int64Array) -> ColumnsT:

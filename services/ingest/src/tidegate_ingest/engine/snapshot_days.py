@@ -13,17 +13,16 @@ from tidegate_common.market.sessions import shanghai_ns
 from tidegate_ingest.engine.columns import RawSnapshots, SnapshotColumns
 from tidegate_ingest.engine.normalizer import normalize_snapshots
 from tidegate_ingest.engine.quality import (
-    REASON_COUNT,
     Heights,
     MergedChecks,
     check_merged_snapshots,
     check_snapshots,
-    count_reasons,
     last_rows,
 )
 from tidegate_ingest.engine.recording import (
     CheckedRows,
     DayRows,
+    MergedRejects,
     Span,
     Tell,
     accepted,
@@ -98,7 +97,7 @@ class SnapshotDays:
         rows = _in_time(rows)
         reference = snapshot_reference(rows, trade_date, reference_days)
         reasons = check_merged_snapshots(rows, reference.rows)
-        tell(count_reasons(reasons), reference.limits_contradicted)
+        tell(MergedRejects.of(rows, reasons), reference.limits_contradicted)
         rows = accepted(rows, reasons)
         ticks = _Ticks.of(rows, self._interval_ns)
         return Day(
@@ -144,14 +143,14 @@ class LongDay:
         # Once: the day counts as seen from then on.
         reference = self._known = self._known or self._reference()
         checks = MergedChecks(reference.rows)
-        by_code = np.zeros(REASON_COUNT, dtype=np.int64)
+        rejects: list[MergedRejects] = []
         is_open = False
         # Each instrument's last row so far, in order of time.
         last: list[SnapshotColumns] = []
         for window in self._found.windows():
             rows = _in_time(window)
             reasons = checks.check(rows)
-            by_code += count_reasons(reasons)
+            rejects.append(MergedRejects.of(rows, reasons))
             rows = accepted(rows, reasons)
             if len(rows) and not is_open:
                 is_open = True
@@ -160,7 +159,7 @@ class LongDay:
             yield from beats_between(BeatKind.TICK, ticks.quotes, ticks.edges, ticks.ts_event_ns)
             rows = rows.concat([*last, rows])
             last = [rows.take(np.sort(last_rows(rows.instrument)))]
-        self._tell(by_code, reference.limits_contradicted)
+        self._tell(MergedRejects.concat(rejects), reference.limits_contradicted)
         if not is_open:
             yield BeatKind.OPEN, _open_ns(self.trade_date, last[0]), reference.rows
         bars = snapshot_bars(last[0], reference.rows)

@@ -9,9 +9,15 @@ from tidegate_ingest.engine.quote_text.detection import (
     parse_payload,
     parse_quotes,
 )
-from tidegate_ingest.engine.quote_text.payload import LineFault, ParsedPayload, QuoteSource
+from tidegate_ingest.engine.quote_text.payload import (
+    FaultyLine,
+    LineFault,
+    ParsedPayload,
+    QuoteSource,
+)
 
 __all__ = [
+    "FaultyLine",
     "LineFault",
     "ParsedPayload",
     "QuoteSource",

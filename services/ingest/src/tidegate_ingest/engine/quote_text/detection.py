@@ -30,7 +30,7 @@ def parse_payload(data: bytes) -> ParsedPayload:
     """Return the rows of an answer of whichever service; bytes of none are lines without quotes."""
     source = _source_of(data)
     if source is None:
-        return empty_payload(None, len(split_lines(data)))
+        return empty_payload(None, split_lines(data))
     return parse_quotes(source, data)
 
 

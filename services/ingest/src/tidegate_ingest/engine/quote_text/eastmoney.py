@@ -18,6 +18,7 @@ from tidegate_common.frames.rows import LEVELS
 from tidegate_common.market.board import board_of
 from tidegate_common.market.sessions import SHANGHAI_OFFSET_SECONDS
 from tidegate_ingest.engine.quote_text.payload import (
+    FaultyLine,
     LineFault,
     ParsedPayload,
     QuoteColumns,
@@ -47,23 +48,28 @@ Row = Mapping[str, object]
 
 def parse_eastmoney(data: bytes) -> ParsedPayload:
     """Return the rows of an answer of Eastmoney; it has neither limits nor levels."""
-    rows = _read_rows(data)
-    if rows is None:
-        return empty_payload(QuoteSource.EASTMONEY, 1)
+    items = _read_items(data)
+    if items is None:
+        return empty_payload(QuoteSource.EASTMONEY, [data.decode(errors="replace")])
+    # What is no row is an empty one, and its record is what it was.
+    rows: list[Row] = [item if isinstance(item, dict) else {} for item in items]
     codes = [_code_of(row) for row in rows]
-    faults: list[LineFault] = []
+    faults: list[FaultyLine] = []
     kept: list[Row] = []
-    for row, code in zip(rows, codes, strict=True):
+    lines: list[int] = []
+    for line, (row, code) in enumerate(zip(rows, codes, strict=True)):
         if not code:
-            faults.append(LineFault.BAD_LINE)
+            faults.append(FaultyLine(LineFault.BAD_LINE, line))
         elif row.get("f2") == "-":
-            faults.append(LineFault.EMPTY_QUOTE)
+            faults.append(FaultyLine(LineFault.EMPTY_QUOTE, line))
         else:
             kept.append({**row, "code": code})
+            lines.append(line)
     prev_close, open_, high, low, last, lots, amount = (_numbers(kept, field) for field in _NUMBERS)
     count = len(kept)
     levels, zeros = np.zeros((count, LEVELS)), np.zeros(count)
     columns = QuoteColumns(
+        line=np.array(lines, dtype=np.int64),
         code=_words(kept, "code"),
         name=_words(kept, "f14"),
         stamp=_stamps(_numbers(kept, "f124")),
@@ -84,11 +90,16 @@ def parse_eastmoney(data: bytes) -> ParsedPayload:
         ask_price=levels,
         ask_shares=levels,
     )
-    return make_payload(QuoteSource.EASTMONEY, columns, faults)
+    return make_payload(
+        QuoteSource.EASTMONEY,
+        columns,
+        faults,
+        lambda line: msgspec.json.encode(items[line]).decode(),
+    )
 
 
-def _read_rows(data: bytes) -> list[Row] | None:
-    """Return the rows of an answer, None where it is none; what is no row is an empty one."""
+def _read_items(data: bytes) -> list[object] | None:
+    """Return what an answer lists, None where it is no answer."""
     try:
         document: object = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -96,12 +107,11 @@ def _read_rows(data: bytes) -> list[Row] | None:
     match document:
         # The list is an array or, for some parameters, an object of numbered rows.
         case {"data": {"diff": list(rows)}}:
-            pass
+            return rows
         case {"data": {"diff": dict(numbered)}}:
-            rows = list(numbered.values())
+            return list(numbered.values())
         case _:
             return None
-    return [row if isinstance(row, dict) else {} for row in rows]
 
 
 def _code_of(row: Row) -> str:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tidegate_common.domain.units import BoolArray, Float64Array, Int64Array
-from tidegate_ingest.engine.quote_text.payload import LineFault
+from tidegate_ingest.engine.quote_text.payload import FaultyLine, LineFault
 
 # What a decoder puts where bytes mean nothing.
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
@@ -24,12 +24,14 @@ _NO_FIELD = 0
 class FieldTable:
     """Fields of the well-formed lines of an answer.
 
+    line : (n,) int64, place in the answer, from 0.
     code : (n,) str objects, such as `SH600000`.
     faults : of the lines that are not among them.
     """
 
+    line: Int64Array
     code: NDArray[np.object_]
-    faults: tuple[LineFault, ...]
+    faults: tuple[FaultyLine, ...]
     _flat: pa.Array
     _starts: Int64Array
 
@@ -64,14 +66,26 @@ class FieldTable:
         stamps = pc.if_else(is_stamp, digits, "-1").cast(pa.int64())
         return np.asarray(stamps.to_numpy(), dtype=np.int64)
 
-    def take(self, chosen: BoolArray, faults: Sequence[LineFault]) -> "FieldTable":
+    def take(self, chosen: BoolArray, faults: Sequence[FaultyLine]) -> "FieldTable":
         """Return the chosen lines, with the faults of those that are left out."""
         return FieldTable(
+            self.line[chosen],
             self.code[chosen],
             (*self.faults, *faults),
             self._flat,
             self._starts[chosen],
         )
+
+    def faulty(self, found: NDArray[np.int64], kinds: Sequence[LineFault]) -> Sequence[FaultyLine]:
+        """Return the lines with a fault: code k is the k-th kind, 0 is none.
+
+        Parameters
+        ----------
+        found : (n,) int64.
+        """
+        is_faulty = found != _NO_FIELD
+        codes, lines = found[is_faulty].tolist(), self.line[is_faulty].tolist()
+        return [FaultyLine(kinds[k - 1], line) for k, line in zip(codes, lines, strict=True)]
 
     def _column(self, place: int) -> pa.Array:
         return self._flat.take(pa.array(self._starts + place))
@@ -126,8 +140,11 @@ def split_fields(
     codes = np.asarray(pc.utf8_upper(code).to_numpy(zero_copy_only=False), dtype=np.object_)
     is_chosen = found == _NO_FIELD
     return FieldTable(
+        line=np.flatnonzero(is_chosen),
         code=codes[is_chosen],
-        faults=tuple(kinds[number - 1] for number in found[~is_chosen].tolist()),
+        faults=tuple(
+            FaultyLine(kinds[found[line] - 1], line) for line in np.flatnonzero(~is_chosen).tolist()
+        ),
         _flat=pc.list_flatten(fields),
         _starts=(np.cumsum(count) - count)[is_chosen],
     )

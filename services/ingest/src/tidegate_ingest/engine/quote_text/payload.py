@@ -2,10 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum, unique
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,13 @@ class LineFault(StrEnum):
     WRONG_UNIT = "wrong_unit"
 
 
+class FaultyLine(NamedTuple):
+    """A line that made no row; its number counts from 0."""
+
+    fault: LineFault
+    line: int
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedPayload:
     """Rows of one answer, in its order; lines_in = rows + all rejected.
@@ -76,7 +83,10 @@ class ParsedPayload:
     is_st : (n,) bool, under risk warning by the name.
     is_limit_unknown : (n,) bool, the day's limits are not those of an ordinary day, or may not be.
     volume_step, amount_step : (n,) float64, shares and CNY that the service rounds to.
+    line : (n,) int64, the line that each row was, from 0.
+    record : returns a line as it came.
     rejected : lines by fault, in the order of `LineFault`, without zeros.
+    faults : the same lines, one by one.
     """
 
     source: QuoteSource | None
@@ -86,8 +96,11 @@ class ParsedPayload:
     is_limit_unknown: BoolArray
     volume_step: Float64Array
     amount_step: Float64Array
+    line: Int64Array
+    record: Callable[[int], str]
     lines_in: int = 0
     rejected: Mapping[LineFault, int] = field(default_factory=dict)
+    faults: Sequence[FaultyLine] = ()
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -103,8 +116,10 @@ class ParsedPayload:
             is_limit_unknown=self.is_limit_unknown[chosen],
             volume_step=self.volume_step[chosen],
             amount_step=self.amount_step[chosen],
+            line=self.line[chosen],
             lines_in=int(chosen.sum()),
             rejected={},
+            faults=(),
         )
 
 
@@ -112,6 +127,7 @@ class ParsedPayload:
 class QuoteColumns:
     """Fields of well-formed lines before they are judged; (n,) each, NaN for no number.
 
+    line : (n,) int64, place in the answer, from 0.
     code : like `SH600000`.
     stamp : YYYYMMDDhhmmss in Shanghai, -1 where there is none.
     volume, amount : shares and CNY.
@@ -120,6 +136,7 @@ class QuoteColumns:
     bid_price, bid_shares, ask_price, ask_shares : (n, 5).
     """
 
+    line: Int64Array
     code: NDArray[np.object_]
     name: NDArray[np.object_]
     stamp: Int64Array
@@ -148,7 +165,8 @@ class QuoteColumns:
 def make_payload(
     source: QuoteSource,
     columns: QuoteColumns,
-    faults: Sequence[LineFault],
+    faults: Sequence[FaultyLine],
+    record: Callable[[int], str],
 ) -> ParsedPayload:
     """Return the answer whose well-formed lines say `columns` and whose other lines are `faults`.
 
@@ -164,7 +182,10 @@ def make_payload(
         0,
     )
     kinds = (LineFault.BAD_TIME, LineFault.BAD_NUMBER, LineFault.WRONG_UNIT)
-    all_faults = [*faults, *(kinds[code - 1] for code in found[found > 0].tolist())]
+    lines = columns.line[found > 0].tolist()
+    codes_found = found[found > 0].tolist()
+    own = [FaultyLine(kinds[code - 1], line) for code, line in zip(codes_found, lines, strict=True)]
+    all_faults = [*faults, *own]
     rows = columns.take(found == 0)
     names = [_clean(name) for name in rows.name.tolist()]
     is_unusual = np.array([_UNUSUAL.match(name) is not None for name in names], dtype=np.bool_)
@@ -176,14 +197,18 @@ def make_payload(
         is_limit_unknown=(rows.limit_up < 0) | ((rows.limit_up == 0) & is_unusual),
         volume_step=rows.volume_step,
         amount_step=rows.amount_step,
+        line=rows.line,
+        record=record,
         lines_in=len(rows.code) + len(all_faults),
         rejected=count_faults(all_faults),
+        faults=all_faults,
     )
 
 
-def count_faults(faults: Sequence[LineFault]) -> dict[LineFault, int]:
+def count_faults(faults: Sequence[FaultyLine]) -> dict[LineFault, int]:
     """Return how often each fault is there, in the order of `LineFault`, without zeros."""
-    return {fault: count for fault in LineFault if (count := faults.count(fault))}
+    found = [each.fault for each in faults]
+    return {fault: count for fault in LineFault if (count := found.count(fault))}
 
 
 def stamps_to_ns(stamp: Int64Array) -> Int64Array:
@@ -212,24 +237,38 @@ def whole_or_nan(units: Float64Array) -> Float64Array:
     return np.where(units == np.rint(units), units, np.nan)
 
 
-def empty_payload(source: QuoteSource | None, lines_in: int) -> ParsedPayload:
+def empty_payload(source: QuoteSource | None, lines: Sequence[str]) -> ParsedPayload:
     """Return an answer without rows, all of whose lines are no quotes."""
     none = np.zeros(0)
     levels = np.zeros((0, LEVELS))
     words = np.zeros(0, dtype=np.object_)
     flags = np.zeros(0, dtype=np.bool_)
     prices = ("prev_close", "open", "high", "low", "last", "volume", "amount")
+    numbers = np.zeros(0, dtype=np.int64)
     rows = QuoteColumns(
+        line=numbers,
         code=words,
         name=words,
-        stamp=np.zeros(0, dtype=np.int64),
+        stamp=numbers,
         is_suspended=flags,
         **dict.fromkeys((*prices, "volume_step", "amount_step", "limit_up", "limit_down"), none),
         **dict.fromkeys(("bid_price", "bid_shares", "ask_price", "ask_shares"), levels),
     )
-    faults = {LineFault.BAD_LINE: lines_in} if lines_in else {}
-    raw = _raw_snapshots(rows, np.zeros(0, dtype=np.int64))
-    return ParsedPayload(source, raw, words, flags, flags, none, none, lines_in, faults)
+    faults = [FaultyLine(LineFault.BAD_LINE, line) for line in range(len(lines))]
+    return ParsedPayload(
+        source=source,
+        raw=_raw_snapshots(rows, numbers),
+        name=words,
+        is_st=flags,
+        is_limit_unknown=flags,
+        volume_step=none,
+        amount_step=none,
+        line=numbers,
+        record=lines.__getitem__,
+        lines_in=len(lines),
+        rejected=count_faults(faults),
+        faults=faults,
+    )
 
 
 def phase_column(seconds: Int64Array, is_suspended: BoolArray) -> TextColumn:

@@ -33,13 +33,15 @@ _UNLISTED = ("-2", "-3")
 
 def parse_sina(data: bytes) -> ParsedPayload:
     """Return the rows of an answer of Sina; it has no limits."""
-    fields = split_fields(split_lines(data), variable=VARIABLE, separator=",", counts=_COUNTS)
+    lines = split_lines(data)
+    fields = split_fields(lines, variable=VARIABLE, separator=",", counts=_COUNTS)
     fields, is_suspended = _judge_status(fields)
     numbers = fields.numbers((*_PRICES, *_LEVELS))
     open_, prev_close, last, high, low, volume, amount = numbers[:, : len(_PRICES)].T
     bids, asks = np.hsplit(numbers[:, len(_PRICES) :], 2)
     zeros = np.zeros(len(fields))
     columns = QuoteColumns(
+        line=fields.line,
         code=fields.code,
         name=fields.texts(_NAME),
         stamp=fields.stamps(_DATE, _TIME),
@@ -61,7 +63,7 @@ def parse_sina(data: bytes) -> ParsedPayload:
         ask_price=asks[:, 1::_LEVEL_STEP],
         ask_shares=whole_or_nan(asks[:, ::_LEVEL_STEP]),
     )
-    return make_payload(QuoteSource.SINA, columns, fields.faults)
+    return make_payload(QuoteSource.SINA, columns, fields.faults, lines.__getitem__)
 
 
 def _judge_status(fields: FieldTable) -> tuple[FieldTable, BoolArray]:
@@ -69,6 +71,6 @@ def _judge_status(fields: FieldTable) -> tuple[FieldTable, BoolArray]:
     is_suspended = np.isin(status, _SUSPENDED)
     is_unlisted = np.isin(status, _UNLISTED)
     is_known = (status == _TRADED) | is_suspended
-    faults = [LineFault.NOT_LISTED] * int(is_unlisted.sum())
-    faults += [LineFault.BAD_STATUS] * int((~is_known & ~is_unlisted).sum())
+    found = np.select([is_known, is_unlisted], [0, 1], 2)
+    faults = fields.faulty(found, (LineFault.NOT_LISTED, LineFault.BAD_STATUS))
     return fields.take(is_known, faults), is_suspended[is_known]

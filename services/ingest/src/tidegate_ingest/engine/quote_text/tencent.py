@@ -43,7 +43,8 @@ _NORMAL, _SUSPENDED, _UNLISTED = "", "S", ("D", "U")
 
 def parse_tencent(data: bytes) -> ParsedPayload:
     """Return the rows of an answer of Tencent; volumes are whole lots except of STAR shares."""
-    fields = split_fields(split_lines(data), variable=VARIABLE, separator="~", counts=_COUNTS)
+    lines = split_lines(data)
+    fields = split_fields(lines, variable=VARIABLE, separator="~", counts=_COUNTS)
     fields, is_suspended = _judge(fields)
     numbers = fields.numbers((*_PRICES, *_LEVELS))
     last, prev_close, open_, volume, high, low, ten_thousands, up, down = numbers[
@@ -57,6 +58,7 @@ def parse_tencent(data: bytes) -> ParsedPayload:
     is_equal = (volume == volume_again) & (difference <= _YUAN_PER_TEN_THOUSAND)
     is_equal &= ten_thousands >= 0
     columns = QuoteColumns(
+        line=fields.line,
         code=fields.code,
         name=fields.texts(_NAME),
         stamp=fields.stamps(_TIME),
@@ -77,7 +79,7 @@ def parse_tencent(data: bytes) -> ParsedPayload:
         ask_price=asks[:, ::_LEVEL_STEP],
         ask_shares=whole_or_nan(asks[:, 1::_LEVEL_STEP]) * _SHARES_PER_LOT,
     )
-    return make_payload(QuoteSource.TENCENT, columns, fields.faults)
+    return make_payload(QuoteSource.TENCENT, columns, fields.faults, lines.__getitem__)
 
 
 def _judge(fields: FieldTable) -> tuple[FieldTable, BoolArray]:
@@ -89,8 +91,7 @@ def _judge(fields: FieldTable) -> tuple[FieldTable, BoolArray]:
     is_known = (status == _NORMAL) | is_suspended
     found = np.select([is_other_code, ~is_known & ~is_unlisted, is_unlisted], [1, 2, 3], 0)
     kinds = (LineFault.BAD_LINE, LineFault.BAD_STATUS, LineFault.NOT_LISTED)
-    faults = [kinds[number - 1] for number in found[found > 0].tolist()]
-    return fields.take(found == 0, faults), is_suspended[found == 0]
+    return fields.take(found == 0, fields.faulty(found, kinds)), is_suspended[found == 0]
 
 
 def _shares_per_unit(fields: FieldTable) -> Float64Array:
