@@ -36,6 +36,8 @@ from tidegate_common.domain.enums import (
 )
 from tidegate_common.domain.ids import AccountId, DecisionId, FillId, OrderId, RequestId, RunId
 from tidegate_common.engine import EngineState
+from tidegate_common.events.audit import AuditRecord
+from tidegate_common.events.backtests import BacktestJob
 from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
 from tidegate_common.events.ingest import Lease, RejectBatch, RejectedRow
 from tidegate_common.events.message import DeadLetter, Message, Origin
@@ -269,6 +271,8 @@ Event = (
     | JournalEntry
     | Lease
     | RejectBatch
+    | AuditRecord
+    | BacktestJob
     | DeadLetter
     | RunSummary
     | RecommendationBatch
@@ -306,6 +310,20 @@ EVENTS: dict[str, Event] = {
         lost_count=1,
     ),
     "lease": Lease(RUN_ID, 2, "ingest-standby", MARKET_OPEN_NS, LeaseState.HELD, 7),
+    "audit_record": AuditRecord(
+        audit_id="0" * 32,
+        ts_ns=MARKET_OPEN_NS,
+        caller="desk-1",
+        key_id="0123456789ab",
+        role="trade",
+        peer="192.0.2.7",
+        method="POST",
+        path="/v1/kill-switch",
+        request_id="q3",
+        status=202,
+        body='{"command":"halt","account_id":null}',
+    ),
+    "backtest_job": BacktestJob("bt-0", "desk-1", MARKET_OPEN_NS, ("a.parquet",), ("ma_cross",)),
     "dead_letter": DeadLetter("market.ticks.v1", 0, 9, "signals-0", "expected a frame", "aGk="),
     "run_summary": SUMMARY,
     "recommendation_batch": RecommendationBatch(

@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from tidegate_cli.backtest_jobs.settings import BacktestsSettings
 from tidegate_common.runtime.settings import (
     KafkaSettings,
     PostgresSettings,
@@ -14,6 +15,7 @@ from tidegate_common.runtime.settings import (
     ServiceSettings,
 )
 from tidegate_execution.settings import ExecutionSettings
+from tidegate_gateway.settings import GatewaySettings
 from tidegate_ingest.settings import IngestSettings
 from tidegate_risk.settings import RiskSettings
 from tidegate_signals.settings import SignalsSettings
@@ -29,6 +31,8 @@ TYPES: list[type[BaseModel]] = [
     RiskSettings,
     ExecutionSettings,
     SignalsSettings,
+    GatewaySettings,
+    BacktestsSettings,
 ]
 
 

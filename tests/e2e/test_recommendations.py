@@ -19,7 +19,7 @@ from tidegate_common.events.topics import BARS, SCORES
 from tidegate_common.frames.codec import encode_bars, encode_scores
 from tidegate_common.frames.frame import merge_scores, split_frame
 from tidegate_common.store.redis import CachedRecommendations
-from tidegate_gateway.schemas import RecommendationsView
+from tidegate_gateway.schemas.recommendations import RecommendationsView
 from tidegate_ingest.adapters.feed import open_feed
 from tidegate_signals.engine import SignalsEngine
 from tidegate_signals.engine.recommendations import RecommendationEngine

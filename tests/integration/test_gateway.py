@@ -65,7 +65,7 @@ async def gateway(
         then=History(pool, timeout_seconds=5),
     )
     transport = httpx.ASGITransport(create_app(resources))
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
     await cache.close()
     await recommendations.close()

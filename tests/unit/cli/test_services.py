@@ -3,7 +3,16 @@
 import sys
 from pathlib import Path
 
-from tidegate_cli.services import Addresses, PlannedService, StackPlan, Topology, plan_services
+import pytest
+
+from tidegate_cli.services import (
+    Addresses,
+    PlannedService,
+    StackPlan,
+    Topology,
+    is_open,
+    plan_services,
+)
 
 ADDRESSES = Addresses(
     kafka="kafka:9092",
@@ -14,7 +23,11 @@ ADDRESSES = Addresses(
 )
 
 
-def planned(topology: Topology, run_spec_file: Path | None) -> dict[str, PlannedService]:
+def planned(
+    topology: Topology,
+    run_spec_file: Path | None,
+    **base: str,
+) -> dict[str, PlannedService]:
     """Return the services of a stack by name."""
     plan = StackPlan(
         topology=topology,
@@ -23,7 +36,7 @@ def planned(topology: Topology, run_spec_file: Path | None) -> dict[str, Planned
         speed="max",
         gateway_port=8_000,
         log_level="info",
-        base={"HOME": "/home/somebody"},
+        base={"HOME": "/home/somebody"} | base,
         directory=Path(),
         archive=Path("/data/archive"),
         first_port=0,
@@ -76,3 +89,43 @@ def test_recommendations_are_signals_in_their_other_role() -> None:
     assert "TIDEGATE_SIGNALS_ROLE" not in scores.environment
     assert recommendations.environment["TIDEGATE_SHARD_COUNT"] == "3"
     assert recommendations.environment["TIDEGATE_REDIS__URL"] == ADDRESSES.redis
+
+
+@pytest.mark.parametrize(
+    ("base", "auth"),
+    [({}, "off"), ({"TIDEGATE_GATEWAY_AUTH": "on"}, "on")],
+)
+def test_gateway_of_a_stack_asks_for_keys_only_where_the_user_says_so(
+    base: dict[str, str],
+    auth: str,
+) -> None:
+    """It listens on loopback, and says that it is open."""
+    found = planned(Topology(), None, **base)
+
+    assert found["gateway"].program.environment["TIDEGATE_GATEWAY_AUTH"] == auth
+    assert is_open(list(found.values())) is (auth == "off")
+
+
+def test_backtests_have_a_worker_where_they_are_asked_for() -> None:
+    """It stops before the gateway that asks it."""
+    found = planned(Topology(has_backtests=True), None)
+
+    assert list(found)[-2:] == ["backtests", "gateway"]
+    worker = found["backtests"].program
+    assert worker.command == (sys.executable, "-m", "tidegate_cli.backtest_jobs")
+    assert "TIDEGATE_BACKTESTS_HTTP_PORT" in worker.environment
+    assert "backtests" not in planned(Topology(), None)
+
+
+def test_services_are_told_whole_addresses_once() -> None:
+    """A file that made one is not named beside it, or no service would start."""
+    files = {
+        "TIDEGATE_REDIS__URL_FILE": "/secrets/redis",
+        "TIDEGATE_POSTGRES__URL_FILE": "/secrets/postgres",
+        "TIDEGATE_KAFKA__SASL_PASSWORD_FILE": "/secrets/kafka",
+    }
+
+    environment = planned(Topology(), None, **files)["recorder"].program.environment
+
+    assert set(files) & set(environment) == {"TIDEGATE_KAFKA__SASL_PASSWORD_FILE"}
+    assert environment["TIDEGATE_POSTGRES__URL"] == ADDRESSES.postgres

@@ -5,37 +5,45 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tidegate_common.codec import decode_event
 from tidegate_common.errors import TransientError
+from tidegate_common.events.audit import AuditRecord
 from tidegate_common.events.message import Message
+from tidegate_common.events.topics import AUDITS
 from tidegate_common.store.redis import CachedPortfolio, CachedRecommendations
 from tidegate_common.testing.scripted_run import ScriptedRun
 from tidegate_gateway.app import create_app
 from tidegate_gateway.history import PageQuery
 from tidegate_gateway.resources import Resources
-from tidegate_gateway.schemas import (
-    DecisionView,
-    EquityView,
-    FillView,
-    OrderView,
-    Page,
-    RunView,
-)
+from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
+from tidegate_gateway.schemas.portfolios import EquityView
+from tidegate_gateway.schemas.runs import RunView
 
 SCRIPT = ScriptedRun()
 
 
 @dataclass
 class FakePublisher:
-    """Keeps what is published, or is away."""
+    """Keeps what is published, audits apart, or is away."""
 
     messages: list[Message] = field(default_factory=list)
+    audits: list[AuditRecord] = field(default_factory=list)
     is_away: bool = False
+    is_audit_away: bool = False
 
     async def publish(self, messages: Sequence[Message]) -> None:
         if self.is_away:
             message = "expected an answer of Kafka, found: nothing"
             raise TransientError(message)
-        self.messages.extend(messages)
+        for one in messages:
+            if one.topic == AUDITS.name and self.is_audit_away:
+                message = "expected an answer of Kafka, found: nothing"
+                raise TransientError(message)
+            if one.topic == AUDITS.name:
+                self.audits.append(decode_event(AuditRecord, one.value))
+            else:
+                self.messages.append(one)
 
 
 @dataclass
@@ -153,7 +161,7 @@ def client_of(resources: Resources, host: str = "127.0.0.1") -> httpx.AsyncClien
         raise_app_exceptions=False,
         client=(host, 50_000),
     )
-    return httpx.AsyncClient(transport=transport, base_url="http://gateway")
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
 
 def assert_problem(response: httpx.Response, status: int) -> str:

@@ -18,7 +18,8 @@ from tidegate_common.domain.ids import risk_partition_of
 from tidegate_common.events.orders import RequestEnvelope
 from tidegate_common.events.topics import REQUESTS
 from tidegate_gateway.history import PageQuery
-from tidegate_gateway.schemas import Page, RunView
+from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.runs import RunView
 
 ORDER = {
     "account_id": "A1",

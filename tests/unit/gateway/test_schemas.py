@@ -10,7 +10,8 @@ from tidegate_common.domain.enums import Liquidity, PriceSource, Side
 from tidegate_common.domain.ids import AccountId, DecisionId, FillId, OrderId
 from tidegate_common.events.execution import Fill
 from tidegate_gateway.history import DECISIONS, FILLS, PageQuery, page_sql, parse_cursor
-from tidegate_gateway.schemas import FillView, millionths_text, money_text, price_text
+from tidegate_gateway.schemas.orders import FillView
+from tidegate_gateway.schemas.texts import millionths_text, money_text, price_text
 
 
 @pytest.mark.parametrize(

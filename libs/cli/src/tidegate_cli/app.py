@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from tidegate_cli import options as opt
+from tidegate_cli.api_keys import api_key_app
 from tidegate_cli.compose import (
     BEATS_DEFAULT,
     CASH_DEFAULT,
@@ -90,6 +91,7 @@ def up(
     shards: opt.Shards = 1,
     risk_partitions: opt.RiskPartitions = 1,
     ingest_standby: opt.IngestStandby = False,
+    with_backtests: opt.WithBacktests = False,
     gateway_port: opt.GatewayPort = None,
     log_level: opt.LogLevel = "info",
     exit_when_done: opt.ExitWhenDone = False,
@@ -122,7 +124,12 @@ def up(
     )
     how = StackOptions(
         data_dir=data_dir,
-        topology=Topology(shards, risk_partitions, has_standby=ingest_standby),
+        topology=Topology(
+            shards,
+            risk_partitions,
+            has_standby=ingest_standby,
+            has_backtests=with_backtests,
+        ),
         speed=parse_speed(speed),
         gateway_port=gateway_port,
         log_level=parse_log_level(log_level),
@@ -369,7 +376,7 @@ def migrate(*, postgres_url: opt.PostgresUrl = None) -> None:
     from tidegate_common.store.postgres import migrate as run_migrations
 
     settings = load_settings(CliSettings)
-    url = postgres_url or settings.postgres.url.get_secret_value()
+    url = postgres_url or settings.postgres.address()
     applied = run_interruptible(run_migrations(url))
     typer.echo(f"applied {', '.join(f'{each:04d}' for each in applied) or 'nothing new'}")
 
@@ -381,6 +388,8 @@ def asyncapi() -> None:
 
     typer.echo(asyncapi_document(), nl=False)
 
+
+app.add_typer(api_key_app, name="api-key")
 
 topics_app = typer.Typer(help="The topics of a real Kafka.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")

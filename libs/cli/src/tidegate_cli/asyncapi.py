@@ -8,6 +8,8 @@ import yaml
 from msgspec.json import schema_components
 
 from tidegate_common.domain import enums
+from tidegate_common.events.audit import AuditRecord
+from tidegate_common.events.backtests import BacktestJob
 from tidegate_common.events.execution import FillBatch
 from tidegate_common.events.ingest import Lease, RejectBatch
 from tidegate_common.events.message import DeadLetter
@@ -27,6 +29,8 @@ _EVENTS: tuple[type, ...] = (
     JournalEntry,
     Lease,
     RejectBatch,
+    AuditRecord,
+    BacktestJob,
     DeadLetter,
 )
 # Arrow and binary payloads have no JSON schema; their layout is where the text says.

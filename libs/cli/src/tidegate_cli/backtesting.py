@@ -1,6 +1,8 @@
 """`tidegate backtest`: the three-line loop over a feed, in this process."""
 
-from tidegate_backtest.loop import run_loop
+from collections.abc import Callable, Iterable, Iterator
+
+from tidegate_backtest.loop import BeatOutcome, run_loop
 from tidegate_backtest.summary import summarise
 from tidegate_common.clock import Clock
 from tidegate_common.events.outcome import RunSummary
@@ -9,8 +11,16 @@ from tidegate_ingest.adapters.feed import open_feed
 from tidegate_signals.adapters.plugins import load_kinds
 
 
-def backtest(spec: RunSpec, clock: Clock) -> RunSummary:
+def backtest(
+    spec: RunSpec,
+    clock: Clock,
+    notice: Callable[[BeatOutcome], None] | None = None,
+) -> RunSummary:
     """Return what a run comes to without a bus.
+
+    Parameters
+    ----------
+    notice : is told what each beat comes to.
 
     Raises
     ------
@@ -21,4 +31,14 @@ def backtest(spec: RunSpec, clock: Clock) -> RunSummary:
     frames = feed.frames()
     started = clock.monotonic_seconds()
     beats = run_loop(spec, frames, kinds=load_kinds(spec.strategies))
-    return summarise(spec, beats, lambda: clock.monotonic_seconds() - started)
+    seen = beats if notice is None else _noticed(beats, notice)
+    return summarise(spec, seen, lambda: clock.monotonic_seconds() - started)
+
+
+def _noticed(
+    beats: Iterable[BeatOutcome],
+    notice: Callable[[BeatOutcome], None],
+) -> Iterator[BeatOutcome]:
+    for beat in beats:
+        notice(beat)
+        yield beat

@@ -319,6 +319,14 @@ IngestStandby = Annotated[
         rich_help_panel=STACK_PANEL,
     ),
 ]
+WithBacktests = Annotated[
+    bool,
+    typer.Option(
+        "--with-backtests",
+        help="Run the backtests that the gateway is asked for; see docs/backtests.md.",
+        rich_help_panel=STACK_PANEL,
+    ),
+]
 GatewayPort = Annotated[
     int | None,
     typer.Option(

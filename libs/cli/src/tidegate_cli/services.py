@@ -1,7 +1,7 @@
 """The services of a stack: their names, programs and environments."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,11 @@ FEEDS: Final = frozenset({INGEST, INGEST_STANDBY})
 RECORDER: Final = "recorder"
 RECOMMENDATIONS: Final = "recommendations"
 GATEWAY: Final = "gateway"
+BACKTESTS: Final = "backtests"
+# A service whose module has another name than its package.
+_MODULES: Final = {BACKTESTS: "tidegate_cli.backtest_jobs"}
+_AUTH: Final = "TIDEGATE_GATEWAY_AUTH"
+_ADDRESS_FILES: Final = frozenset({"TIDEGATE_REDIS__URL_FILE", "TIDEGATE_POSTGRES__URL_FILE"})
 # Between the servers' usual ports and the range from which systems take the ports of outgoing
 # connections (32768 up): 600 stacks of up to 20 services, so that two do not meet.
 _PORTS_FIRST: Final = 20_000
@@ -27,12 +32,14 @@ class Topology:
     """How many processes share the work.
 
     has_standby : whether a second ingest stands by.
+    has_backtests : whether backtests that the gateway is asked for are run.
     """
 
     shard_count: int = 1
     risk_partition_count: int = 1
     stripe_count: int = 1
     has_standby: bool = False
+    has_backtests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +102,21 @@ def plan_services(plan: StackPlan) -> list[PlannedService]:
         environment[f"{prefix}HTTP_PORT"] = str(port)
         program = Program(
             name=name,
-            command=(sys.executable, "-m", f"tidegate_{package}"),
+            command=(sys.executable, "-m", _MODULES.get(package, f"tidegate_{package}")),
             environment=environment,
             directory=plan.directory,
             is_feed=name in FEEDS,
         )
         services.append(PlannedService(program, port))
     return services
+
+
+def is_open(services: Sequence[PlannedService]) -> bool:
+    """Tell whether the gateway asks for no API key."""
+    return any(
+        service.program.name == GATEWAY and service.program.environment[_AUTH] == "off"
+        for service in services
+    )
 
 
 def _services(plan: StackPlan) -> Iterator[tuple[str, str, dict[str, str]]]:
@@ -118,7 +133,11 @@ def _services(plan: StackPlan) -> Iterator[tuple[str, str, dict[str, str]]]:
     yield RECOMMENDATIONS, "signals", {"ROLE": RECOMMENDATIONS}
     own = {"LOG_NAME": plan.addresses.log_name, "ARCHIVE_DIR": str(plan.archive)}
     yield RECORDER, "recorder", own
-    yield GATEWAY, "gateway", {"API_PORT": str(plan.gateway_port)}
+    if plan.topology.has_backtests:
+        yield BACKTESTS, BACKTESTS, {}
+    # On loopback no key is asked for, unless the user says so.
+    auth = plan.base.get(_AUTH, "off")
+    yield GATEWAY, "gateway", {"API_PORT": str(plan.gateway_port), "AUTH": auth}
 
 
 def _feeding(run_spec_file: Path, speed: str, *, instance: str) -> dict[str, str]:
@@ -127,7 +146,9 @@ def _feeding(run_spec_file: Path, speed: str, *, instance: str) -> dict[str, str
 
 def _shared_environment(plan: StackPlan) -> dict[str, str]:
     addresses, topology = plan.addresses, plan.topology
-    environment = dict(plan.base) | {
+    # The addresses below are whole: what they were made of is not said a second time.
+    base = {name: value for name, value in plan.base.items() if name not in _ADDRESS_FILES}
+    environment = base | {
         "TIDEGATE_KAFKA__BOOTSTRAP_SERVERS": addresses.kafka,
         "TIDEGATE_REDIS__URL": addresses.redis,
         "TIDEGATE_POSTGRES__URL": addresses.postgres,

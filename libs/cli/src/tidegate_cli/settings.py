@@ -46,13 +46,13 @@ class CliSettings(ServiceSettings):
     def redis_url(self) -> str | None:
         """Address of a real Redis; None when none is named."""
         is_named = "url" in self.redis.model_fields_set
-        return self.redis.url.get_secret_value() if is_named else None
+        return self.redis.address() if is_named else None
 
     @property
     def postgres_url(self) -> str | None:
         """Address of a real PostgreSQL; None when none is named."""
         is_named = "url" in self.postgres.model_fields_set
-        return self.postgres.url.get_secret_value() if is_named else None
+        return self.postgres.address() if is_named else None
 
 
 def process_environment() -> dict[str, str]:

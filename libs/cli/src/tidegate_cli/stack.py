@@ -24,6 +24,7 @@ from tidegate_cli.servers import (
 )
 from tidegate_cli.servers.ports import LOOPBACK
 from tidegate_cli.services import (
+    BACKTESTS,
     FEEDS,
     GATEWAY,
     INGEST,
@@ -33,6 +34,7 @@ from tidegate_cli.services import (
     PlannedService,
     StackPlan,
     Topology,
+    is_open,
     plan_services,
     stack_ports,
 )
@@ -157,6 +159,8 @@ class LocalStack:
                 await self._until_ready(client, [each.program.name for each in planned])
                 supervisor.start_feed()
                 self._screen.say(f"gateway {urls['gateway']}, API documentation {urls['docs']}")
+                if is_open(planned):
+                    self._screen.say("the gateway asks for no API key: it serves this machine only")
                 yield stack
                 self._screen.end_progress()
         finally:
@@ -387,7 +391,8 @@ def _gateway_port(wanted: int | None) -> int:
 
 def _is_stage(service: PlannedService) -> bool:
     """Tell whether a run waits for a service besides ingest and recorder."""
-    return service.program.name not in {*FEEDS, RECOMMENDATIONS, RECORDER, GATEWAY}
+    others = {*FEEDS, RECOMMENDATIONS, RECORDER, BACKTESTS, GATEWAY}
+    return service.program.name not in others
 
 
 def _urls(gateway_port: int) -> dict[str, str]:

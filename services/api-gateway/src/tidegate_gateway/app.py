@@ -1,46 +1,117 @@
 """The FastAPI application."""
 
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
+from typing import Final
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
+from tidegate_common.events.audit import AuditRecord
+from tidegate_common.runtime.logging import get_logger
 from tidegate_gateway.problems import MEDIA_TYPE, Problem, add_problem_handlers
 from tidegate_gateway.resources import Resources
-from tidegate_gateway.routes import health, portfolios, reads, recommendations, requests
+from tidegate_gateway.routes import (
+    backtests,
+    health,
+    portfolios,
+    reads,
+    recommendations,
+    requests,
+)
+from tidegate_gateway.security import Role, require
+from tidegate_gateway.security.guard import Guard, GuardOptions
+from tidegate_gateway.writes import audit_message
 
 _DESCRIPTION = """Portfolios, recommendations, orders, fills and decisions of Tidegate runs.
 
-Money and prices are decimal strings in CNY; instruments are symbols such as 600519.SH. Errors are
-`application/problem+json` (RFC 9457). When a server behind the gateway is away, the answer is 503
-with `Retry-After`."""
-_PROBLEMS: dict[int | str, dict[str, object]] = {
-    status: {"content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}, "description": text}
-    for status, text in {
-        422: "The request is not understood",
-        503: "A server behind the gateway is away; see Retry-After",
-    }.items()
+Callers bring an API key, `Authorization: Bearer tg_...`, unless the gateway was started without
+authentication for its own machine. Money and prices are decimal strings in CNY; instruments are
+symbols such as 600519.SH. Errors are `application/problem+json` (RFC 9457). When a server behind
+the gateway is away, the answer is 503 with `Retry-After`."""
+_TEXTS: Final = {
+    401: "No API key, or none that is good",
+    403: "The key is not good for this",
+    422: "The request is not understood",
+    429: "Too many requests; see Retry-After",
+    431: "The headers are too large",
+    503: "A server behind the gateway is away; see Retry-After",
 }
-_SERVER_ERROR = 500
+_READ_TEXTS: Final = _TEXTS | {404: "There is no such thing"}
+_WRITE_TEXTS: Final = _READ_TEXTS | {
+    400: "The body is no JSON",
+    409: "The Idempotency-Key was used for another request",
+    413: "The body is too large",
+}
+
+# Routers whose every route reads.
+_READ_ROUTERS: Final[Sequence[APIRouter]] = (
+    portfolios.router,
+    recommendations.router,
+    reads.router,
+)
+# Routers whose routes say themselves which role they ask for.
+_WRITE_ROUTERS: Final[Sequence[APIRouter]] = (requests.router, backtests.router)
+# What a page of another origin may send, and what it may see of an answer.
+_CORS_METHODS: Final = ("GET", "POST", "PUT")
+_CORS_SENT: Final = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match")
+_CORS_SHOWN: Final = ("ETag", "RateLimit", "RateLimit-Policy", "Retry-After")
+
+
+class _Gateway(FastAPI):
+    """FastAPI inside of the guard, so that its answers to faults are guarded too."""
+
+    guard_options: GuardOptions
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the application, from the outside in."""
+        return Guard(super().build_middleware_stack(), self.guard_options)
 
 
 def create_app(resources: Resources) -> FastAPI:
     """Return the application on given servers; it starts and ends none of them."""
-    app = FastAPI(
+    app = _Gateway(
         title="Tidegate",
         version="1",
         description=_DESCRIPTION,
         default_response_class=JSONResponse,
     )
+
+    async def audit(record: AuditRecord) -> None:
+        await resources.publisher.publish([audit_message(record)])
+
+    app.guard_options = GuardOptions(
+        audit=audit,
+        clock=resources.clock,
+        log=get_logger(),
+        measure=_Measure(resources.registry).take,
+        body_bytes_max=resources.body_bytes_max,
+    )
     app.state.resources = resources
     add_problem_handlers(app)
-    for module in (portfolios, recommendations, reads, requests):
-        app.include_router(module.router, responses=_PROBLEMS)
+    reading = [Depends(require(Role.READ))]
+    for router in _READ_ROUTERS:
+        app.include_router(router, dependencies=reading, responses=_problems(_READ_TEXTS))
+    for router in _WRITE_ROUTERS:
+        app.include_router(router, responses=_problems(_WRITE_TEXTS))
     app.include_router(health.router)
-    app.middleware("http")(_Measure(resources.registry))
+    if resources.security.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=resources.security.origins,
+            allow_methods=_CORS_METHODS,
+            allow_headers=_CORS_SENT,
+            expose_headers=_CORS_SHOWN,
+        )
     return app
+
+
+def _problems(texts: dict[int, str]) -> dict[int | str, dict[str, object]]:
+    """Return what the document says of errors."""
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    return {status: {"content": content, "description": texts[status]} for status in sorted(texts)}
 
 
 class _Measure:
@@ -60,18 +131,7 @@ class _Measure:
             registry=registry,
         )
 
-    async def __call__(
-        self,
-        request: Request,
-        call_next: Callable[[Request], Awaitable[Response]],
-    ) -> Response:
-        """Answer a request and count it."""
-        started = time.perf_counter()
-        status = _SERVER_ERROR
-        try:
-            response = await call_next(request)
-            status = response.status_code
-        finally:
-            self._requests.labels(f"{status // 100}xx").inc()
-            self._seconds.observe(time.perf_counter() - started)
-        return response
+    def take(self, status: int, seconds: float) -> None:
+        """Count an answer, and the time to its first byte."""
+        self._requests.labels(f"{status // 100}xx").inc()
+        self._seconds.observe(seconds)

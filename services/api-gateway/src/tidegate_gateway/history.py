@@ -15,15 +15,11 @@ from tidegate_common.events.portfolio import PortfolioState
 from tidegate_common.events.risk import Decision
 from tidegate_common.store.postgres import Pool, errors_translated
 from tidegate_common.store.redis import CachedPortfolio
-from tidegate_gateway.schemas import (
-    DecisionView,
-    EquityView,
-    FillView,
-    OrderView,
-    Page,
-    RunView,
-    money_text,
-)
+from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
+from tidegate_gateway.schemas.portfolios import EquityView
+from tidegate_gateway.schemas.runs import RunView
+from tidegate_gateway.schemas.texts import money_text
 
 Value = str | int
 

@@ -1,13 +1,14 @@
 """Errors over HTTP: application/problem+json (RFC 9457)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.websockets import WebSocketState
 
 from tidegate_common.errors import TransientError
 
@@ -38,10 +39,16 @@ class Problem(BaseModel):
 class ProblemError(Exception):
     """Ends a request with a problem."""
 
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.headers = headers
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -53,13 +60,35 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_bug)
 
 
-def _on_problem(_request: Request, error: Exception) -> JSONResponse:
+def problem_response(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    errors: Sequence[FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Return a problem as an answer."""
+    problem = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status.value,
+        detail=detail,
+        errors=list(errors),
+    )
+    is_away = status is HTTPStatus.SERVICE_UNAVAILABLE
+    away = {"Retry-After": str(RETRY_AFTER_SECONDS)} if is_away else {}
+    content = problem.model_dump(exclude_defaults=True) | {"type": problem.type}
+    return JSONResponse(content, status.value, away | dict(headers or {}), MEDIA_TYPE)
+
+
+async def _on_problem(connection: Request | WebSocket, error: Exception) -> JSONResponse:
     assert isinstance(error, ProblemError)
-    return _answer(error.status, error.detail)
+    response = problem_response(error.status, error.detail, headers=error.headers)
+    return await _deny(connection, response)
 
 
-def _on_transient(_request: Request, error: Exception) -> JSONResponse:
-    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+async def _on_transient(connection: Request | WebSocket, error: Exception) -> JSONResponse:
+    return await _deny(connection, problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error)))
 
 
 def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -72,32 +101,24 @@ def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
         for one in error.errors()[:_ERRORS_SHOWN_MAX]
     ]
     detail = "; ".join(f"{problem.field}: {problem.message}" for problem in problems)
-    return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems)
+    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=problems)
 
 
 def _on_http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return _answer(HTTPStatus(error.status_code), str(error.detail))
+    return problem_response(HTTPStatus(error.status_code), str(error.detail), headers=error.headers)
 
 
 def _on_bug(_request: Request, _error: Exception) -> JSONResponse:
     # The server logs it; what it says is not for the outside.
-    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway has a fault; its log says more")
+    detail = "the gateway has a fault; its log says more"
+    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
-def _answer(
-    status: HTTPStatus,
-    detail: str,
-    errors: Sequence[FieldProblem] = (),
-) -> JSONResponse:
-    problem = Problem(
-        type="about:blank",
-        title=status.phrase,
-        status=status.value,
-        detail=detail,
-        errors=list(errors),
-    )
-    is_away = status is HTTPStatus.SERVICE_UNAVAILABLE
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if is_away else None
-    content = problem.model_dump(exclude_defaults=True) | {"type": problem.type}
-    return JSONResponse(content, status.value, headers, MEDIA_TYPE)
+async def _deny(connection: Request | WebSocket, response: JSONResponse) -> JSONResponse:
+    """Answer the opening of a WebSocket with the problem: what is returned is for HTTP alone."""
+    if not isinstance(connection, WebSocket):
+        return response
+    if connection.application_state is WebSocketState.CONNECTING:
+        await connection.send_denial_response(response)
+    return response

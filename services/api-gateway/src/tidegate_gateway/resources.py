@@ -4,20 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from prometheus_client import CollectorRegistry
+from starlette.requests import HTTPConnection
 
+from tidegate_common.clock import Clock
 from tidegate_common.events.message import Message
+from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_common.store.redis import CachedPortfolio, CachedRecommendations
 from tidegate_gateway.history import PageQuery
-from tidegate_gateway.schemas import (
-    DecisionView,
-    EquityView,
-    FillView,
-    OrderView,
-    Page,
-    RunView,
-)
+from tidegate_gateway.records import NoRecords
+from tidegate_gateway.schemas.backtests import BacktestResultView, BacktestView
+from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
+from tidegate_gateway.schemas.portfolios import EquityView
+from tidegate_gateway.schemas.requests import RequestStatusView
+from tidegate_gateway.schemas.runs import RunView
+from tidegate_gateway.security.gate import Security
+from tidegate_gateway.security.guard import BODY_BYTES_MAX
+from tidegate_gateway.security.memory import Memory, NoMemory
 
 
 class Publisher(Protocol):
@@ -72,11 +77,25 @@ class Then(Protocol):
         """Return last recorded portfolios."""
 
 
+class Records(Protocol):
+    """What is recorded of requests and backtests. TransientError when it is away."""
+
+    async def request(self, request_id: str, run_id: str | None) -> RequestStatusView | None:
+        """Return what became of a request."""
+
+    async def backtests(self, *, after: str | None, limit: int) -> Page[BacktestView]:
+        """Return backtests, the last that was asked for first."""
+
+    async def backtest(self, job_id: str) -> BacktestResultView | None:
+        """Return a backtest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """Servers and switches of a gateway.
 
-    allow_requests : whether order and cancel requests are taken, from this machine only.
+    allow_requests : whether writes are taken.
+    security : by default no keys are asked for, and this machine alone is served.
     """
 
     publisher: Publisher
@@ -86,11 +105,16 @@ class Resources:
     risk_partition_count: int = 1
     allow_requests: bool = True
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    clock: Clock = field(default_factory=SystemClock)
+    security: Security = field(default_factory=Security)
+    memory: Memory = field(default_factory=NoMemory)
+    records: Records = field(default_factory=NoRecords)
+    body_bytes_max: int = BODY_BYTES_MAX
 
 
-def resources_of(request: Request) -> Resources:
-    """Return the resources of the app that serves a request."""
-    resources: Resources = request.app.state.resources
+async def resources_of(connection: HTTPConnection) -> Resources:
+    """Return the resources of the app that serves a request or a WebSocket."""
+    resources: Resources = connection.app.state.resources
     return resources
 
 

@@ -19,7 +19,7 @@ NAME = "recorder"
 async def serve(service: Service[RecorderSettings]) -> None:
     """Record until told to stop."""
     settings = service.settings
-    dsn = settings.postgres.url.get_secret_value()
+    dsn = settings.postgres.address()
     await migrate(dsn)
     pool = await open_pool(
         dsn,

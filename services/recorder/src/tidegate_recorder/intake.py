@@ -7,6 +7,7 @@ from tidegate_common.bus.headers import origin_of, run_spec_of, stamp_of
 from tidegate_common.codec import decode_event, encode_event
 from tidegate_common.domain.ids import RunId, is_run_id
 from tidegate_common.errors import ContractError
+from tidegate_common.events.audit import AuditRecord
 from tidegate_common.events.execution import FillBatch
 from tidegate_common.events.message import DeadLetter, Message, Origin
 from tidegate_common.events.orders import OrderBatch
@@ -15,6 +16,7 @@ from tidegate_common.events.recommendations import RecommendationBatch
 from tidegate_common.events.risk import DecisionBatch, JournalEntry
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import (
+    AUDITS,
     BARS,
     DECISIONS,
     FILLS,
@@ -44,6 +46,7 @@ READ_TOPICS = (
     DECISIONS,
     PORTFOLIOS,
     JOURNAL,
+    AUDITS,
 )
 DEAD_LETTER_TOPICS = frozenset(topic.dead_letters for topic in TOPICS)
 
@@ -81,6 +84,7 @@ class Intake:
             DECISIONS.name: self._take_decisions,
             PORTFOLIOS.name: self._take_portfolios,
             JOURNAL.name: self._take_journal,
+            AUDITS.name: _take_audit,
         }
         self._handlers |= dict.fromkeys(DEAD_LETTER_TOPICS, self._take_dead_letter)
 
@@ -176,6 +180,10 @@ def _take_run(message: Message, rows: Projection) -> None:
     stamp = stamp_of(message)
     _expect("run_id", decode_event(RunSpec, spec).run_id, stamp.run_id)
     rows.add_run(stamp, spec)
+
+
+def _take_audit(message: Message, rows: Projection) -> None:
+    rows.add_audit(decode_event(AuditRecord, message.value))
 
 
 def _check_batch(batch: BeatBatch, origin: Origin, partition: int) -> None:

@@ -68,7 +68,7 @@ async def _serve_recommendations(service: Service[SignalsSettings]) -> None:
     settings = service.settings
     # First what can refuse the settings, then what has to be closed again.
     cache = RecommendationCache(
-        settings.redis.url.get_secret_value(),
+        settings.redis.address(),
         key_prefix=settings.redis.key_prefix,
         tell=CacheReport(service.metrics, stage="recommendations", cache="recommendations").tell,
     )

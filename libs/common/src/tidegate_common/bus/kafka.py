@@ -37,6 +37,7 @@ class KafkaConfig:
         most readers and of those that a stage stands still for. The embedded broker sleeps half of
         it; a real one answers as soon as there is a message.
     connect_timeout_seconds : how long `start` waits for a broker.
+    ca_file : certificates that the brokers' are checked by; "" for the system's.
     """
 
     bootstrap_servers: str
@@ -49,6 +50,23 @@ class KafkaConfig:
     sasl_mechanism: str = "PLAIN"
     sasl_username: str | None = None
     sasl_password: str | None = None
+    ca_file: str = ""
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Return what TLS connections are checked by; None where there is no TLS.
+
+        Raises
+        ------
+        ConfigError
+            If the CA's certificates cannot be read.
+        """
+        if not self.security_protocol.endswith("SSL"):
+            return None
+        try:
+            return ssl.create_default_context(cafile=self.ca_file or None)
+        except (OSError, ssl.SSLError) as error:
+            message = f"CA certificates of Kafka in {self.ca_file} cannot be read: {error.strerror}"
+            raise ConfigError(message) from error
 
 
 class KafkaBus:
@@ -217,12 +235,11 @@ class KafkaBus:
 
     def _connection(self) -> dict[str, object]:
         config = self._config
-        is_secure = config.security_protocol.endswith("SSL")
         return {
             "bootstrap_servers": config.bootstrap_servers,
             "request_timeout_ms": config.request_timeout_ms,
             "security_protocol": config.security_protocol,
-            "ssl_context": ssl.create_default_context() if is_secure else None,
+            "ssl_context": config.tls_context(),
             "sasl_mechanism": config.sasl_mechanism,
             "sasl_plain_username": config.sasl_username,
             "sasl_plain_password": config.sasl_password,

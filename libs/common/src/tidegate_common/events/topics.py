@@ -129,6 +129,20 @@ REJECTS = Topic(
     _JSON,
     "Rows of feeds that ingest refused, as they came, each with its place and the reason.",
 )
+AUDITS = Topic(
+    "gateway.audits.v1",
+    PartitionedBy.ONE,
+    "AuditRecord",
+    _JSON,
+    "Every write that a known caller asked the gateway for, and how it was answered.",
+)
+BACKTESTS = Topic(
+    "backtest.jobs.v1",
+    PartitionedBy.ONE,
+    "BacktestJob",
+    _JSON,
+    "Backtests to run, from the gateway.",
+)
 SIGNALS_SNAPSHOTS = Topic(
     "signals.snapshots.v1",
     PartitionedBy.SHARD,
@@ -175,6 +189,8 @@ TOPICS: tuple[Topic, ...] = (
     JOURNAL,
     LEASES,
     REJECTS,
+    AUDITS,
+    BACKTESTS,
     SIGNALS_SNAPSHOTS,
     RECOMMENDATIONS_SNAPSHOTS,
     EXECUTION_SNAPSHOTS,

@@ -2,14 +2,23 @@
 
 A service's own variables start with `TIDEGATE_<SERVICE>_`; what all services share (addresses,
 topology, logs) may be said once with `TIDEGATE_`. Nested fields are joined by `__`, as in
-`TIDEGATE_KAFKA__BOOTSTRAP_SERVERS`.
+`TIDEGATE_KAFKA__BOOTSTRAP_SERVERS`. A secret may be in a file instead, which its variable with
+`_FILE` behind it names, as in `TIDEGATE_KAFKA__SASL_PASSWORD_FILE`.
 """
 
 import os
-from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal, Self, TypeVar
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +29,7 @@ from pydantic_settings import (
 
 from tidegate_common.bus.kafka import KafkaConfig
 from tidegate_common.errors import ConfigError
+from tidegate_common.runtime.secret_files import FILE_SUFFIX, read_secret_files, secret_names
 
 SHARED_PREFIX = "TIDEGATE_"
 NESTED = "__"
@@ -40,10 +50,29 @@ class KafkaSettings(BaseModel):
         description="the same where risk and execution wait for each other, ms",
     )
     connect_timeout_seconds: float = Field(15.0, gt=0, description="longest wait at start, s")
-    security_protocol: str = Field("PLAINTEXT", description="PLAINTEXT, SSL, SASL_SSL, ...")
-    sasl_mechanism: str = Field("PLAIN", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT",
+        description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN",
+        description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+    )
     sasl_username: str | None = Field(None, description="user, for SASL")
     sasl_password: SecretStr | None = Field(None, description="password, for SASL")
+    ca_file: str = Field("", description="CA certificates (PEM) for TLS; none: the system's")
+
+    @model_validator(mode="after")
+    def _check_sasl(self) -> Self:
+        is_sasl = self.security_protocol.startswith("SASL")
+        if is_sasl and (self.sasl_username is None or self.sasl_password is None):
+            message = f"{self.security_protocol} needs sasl_username and sasl_password"
+            raise ValueError(message)
+        if self.ca_file and not self.security_protocol.endswith("SSL"):
+            # Who names a CA believes that the connection is a secret.
+            message = f"ca_file needs SSL or SASL_SSL, was {self.security_protocol}"
+            raise ValueError(message)
+        return self
 
     def config(self) -> KafkaConfig:
         """Return the bus's configuration."""
@@ -58,6 +87,7 @@ class KafkaSettings(BaseModel):
             sasl_mechanism=self.sasl_mechanism,
             sasl_username=self.sasl_username,
             sasl_password=password,
+            ca_file=self.ca_file,
         )
 
 
@@ -66,9 +96,27 @@ class RedisSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="redis:// address")
+    url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="redis:// address, or rediss:// for TLS",
+    )
+    username: str = Field("", description="user; none: what the address says")
+    password: SecretStr | None = Field(None, description="password; none: what the address says")
+    ca_file: str = Field("", description="CA certificates (PEM) for TLS; none: the system's")
     key_prefix: str = Field("tidegate:", description="put before every key")
     timeout_seconds: float = Field(0.5, gt=0, description="longest wait for an answer, s")
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if self.ca_file and not self.url.get_secret_value().startswith("rediss://"):
+            message = "ca_file needs an address that begins with rediss://"
+            raise ValueError(message)
+        return self
+
+    def address(self) -> str:
+        """Return the address with user, password and CA in it, as clients take it."""
+        options = {"ssl_ca_certs": self.ca_file} if self.ca_file else {}
+        return _address(self.url, user=self.username, password=self.password, options=options)
 
 
 class PostgresSettings(BaseModel):
@@ -80,7 +128,51 @@ class PostgresSettings(BaseModel):
         SecretStr("postgresql://127.0.0.1:5432/tidegate"),
         description="postgresql:// address",
     )
+    user: str = Field("", description="user; none: what the address says")
+    password: SecretStr | None = Field(None, description="password; none: what the address says")
+    sslmode: Literal["", "disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        "",
+        description="disable to verify-full, as libpq knows them; none: verify-full with a CA",
+    )
+    ca_file: str = Field("", description="CA certificates (PEM) for TLS")
     timeout_seconds: float = Field(10.0, gt=0, description="longest wait for an answer, s")
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        is_checked = self.sslmode in {"", "verify-ca", "verify-full"}
+        if self.ca_file and not is_checked:
+            message = f"ca_file needs sslmode verify-ca or verify-full, was {self.sslmode}"
+            raise ValueError(message)
+        return self
+
+    def address(self) -> str:
+        """Return the address with user, password, sslmode and CA in it, as the driver takes it."""
+        sslmode = self.sslmode or ("verify-full" if self.ca_file else "")
+        options = {"sslmode": sslmode, "sslrootcert": self.ca_file}
+        given = {name: value for name, value in options.items() if value}
+        return _address(self.url, user=self.user, password=self.password, options=given)
+
+
+def _address(
+    url: SecretStr,
+    *,
+    user: str,
+    password: SecretStr | None,
+    options: Mapping[str, str],
+) -> str:
+    """Return an address with what was said beside it put in."""
+    address = url.get_secret_value()
+    if not user and password is None and not options:
+        return address
+    parts = urlsplit(address)
+    known, _, host = parts.netloc.rpartition("@")
+    known_user, _, known_password = known.partition(":")
+    name = quote(user, safe="") if user else known_user
+    secret = known_password if password is None else quote(password.get_secret_value(), safe="")
+    login = f"{name}:{secret}" if secret else name
+    query = parse_qsl(parts.query) + list(options.items())
+    place = f"{login}@{host}" if login else host
+    return urlunsplit(parts._replace(netloc=place, query=urlencode(query)))
 
 
 class ServiceSettings(BaseSettings):
@@ -118,11 +210,14 @@ class ServiceSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the service's own variables before the shared ones."""
+        assert isinstance(env_settings, EnvSettingsSource)
         shared = EnvSettingsSource(
             settings_cls,
             env_prefix=SHARED_PREFIX,
             env_nested_delimiter=NESTED,
         )
+        for source in (env_settings, shared):
+            source.env_vars = read_secret_files(settings_cls, source.env_vars, source.env_prefix)
         return init_settings, env_settings, shared, file_secret_settings
 
 
@@ -145,8 +240,9 @@ def load_settings(settings_type: type[Settings]) -> Settings:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         name = _variable(settings_type, [str(part) for part in problem["loc"]])
-        # The input of these two is all that was given, or a misspelt password.
-        is_quotable = problem["type"] not in {"missing", "extra_forbidden"}
+        # Other inputs are all that was given, or a misspelt password.
+        is_value = isinstance(problem["input"], str | int | float)
+        is_quotable = is_value and problem["type"] not in {"missing", "extra_forbidden"}
         found = f", was {problem['input']!r}" if is_quotable else ""
         message = f"setting {name}: {problem['msg']}{found}"
         raise ConfigError(message) from error
@@ -167,6 +263,7 @@ def _refuse_unknown(settings_type: type[ServiceSettings]) -> None:
     if not prefix or prefix == SHARED_PREFIX:
         return
     known = {name.upper() for name in settings_type.model_fields}
+    known |= {f"{name}{FILE_SUFFIX}".upper() for name in secret_names(settings_type)}
     for variable in sorted(os.environ):
         if not variable.upper().startswith(prefix):
             continue

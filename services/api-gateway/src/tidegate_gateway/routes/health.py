@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from tidegate_common.errors import TransientError
 from tidegate_gateway.resources import Given
-from tidegate_gateway.schemas import HealthView
+from tidegate_gateway.schemas.health import HealthView
 
 router = APIRouter(tags=["health"])
 

@@ -9,7 +9,9 @@ from tidegate_common.errors import TransientError
 from tidegate_common.store.redis import CachedPortfolio
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given, Resources
-from tidegate_gateway.schemas import AccountText, PortfoliosView, PortfolioView, Source
+from tidegate_gateway.schemas.base import Source
+from tidegate_gateway.schemas.portfolios import PortfoliosView, PortfolioView
+from tidegate_gateway.schemas.texts import AccountText
 
 router = APIRouter(prefix="/v1", tags=["portfolios"])
 

@@ -19,16 +19,11 @@ from tidegate_gateway.history import (
 )
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given
-from tidegate_gateway.schemas import (
-    AccountText,
-    DecisionView,
-    EquityView,
-    FillView,
-    OrderView,
-    Page,
-    RunView,
-    SymbolText,
-)
+from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
+from tidegate_gateway.schemas.portfolios import EquityView
+from tidegate_gateway.schemas.runs import RunView
+from tidegate_gateway.schemas.texts import AccountText, SymbolText
 
 ROWS_MAX = 1_000
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given
-from tidegate_gateway.schemas import RecommendationsView
+from tidegate_gateway.schemas.recommendations import RecommendationsView
 
 router = APIRouter(prefix="/v1", tags=["recommendations"])
 

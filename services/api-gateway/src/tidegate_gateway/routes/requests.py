@@ -1,93 +1,105 @@
 """Requests of people and programs, handed to risk; nothing is decided here."""
 
-import ipaddress
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request
+from fastapi import APIRouter, Depends, Path, Query
 
-from tidegate_common.codec import encode_event
-from tidegate_common.domain.ids import (
-    AccountId,
-    OrderId,
-    RequestId,
-    is_account_id,
-    risk_partition_of,
-)
-from tidegate_common.events.message import Message
-from tidegate_common.events.orders import CancelRequest, RequestEnvelope
-from tidegate_common.events.topics import REQUESTS
+from tidegate_common.domain.enums import ControlCommand
+from tidegate_common.domain.ids import AccountId, OrderId, RequestId, is_account_id
+from tidegate_common.events.orders import CancelRequest, ControlRequest, RequestEnvelope
 from tidegate_gateway.problems import ProblemError
-from tidegate_gateway.resources import Given, Resources
-from tidegate_gateway.schemas import OrderBody, RequestText, RequestView
+from tidegate_gateway.resources import Given
+from tidegate_gateway.schemas.requests import (
+    KillSwitchBody,
+    LimitsBody,
+    OrderBody,
+    RequestStatusView,
+    RequestView,
+)
+from tidegate_gateway.schemas.texts import AccountText, RequestText
+from tidegate_gateway.security import Role, require
+from tidegate_gateway.writes import Writing
 
-# Required: it makes a repeated request one request, and no web page of another origin can send
-# it to this address, because a header of its own needs a consent that we never give.
-IdempotencyKey = Annotated[
-    RequestText,
-    Header(description="the caller's name for the request; a repeat has the same"),
-]
 OrderPath = Annotated[str, Path(max_length=150, examples=["20230201-a1b2.12.A1.0"])]
 
 _ORDER_ID_PARTS = 4
 
-
-async def _check_allowed(request: Request, given: Given) -> None:
-    """Raise ProblemError unless requests are on and the caller is on this machine."""
-    if not given.allow_requests:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "order requests are switched off here")
-    if not _is_loopback(request.client.host if request.client else ""):
-        raise ProblemError(HTTPStatus.FORBIDDEN, "order requests are taken from this machine only")
-
-
-router = APIRouter(prefix="/v1", tags=["requests"], dependencies=[Depends(_check_allowed)])
+router = APIRouter(prefix="/v1", tags=["requests"])
 
 
 @router.post("/orders", status_code=HTTPStatus.ACCEPTED)
-async def request_order(
-    body: OrderBody,
-    idempotency_key: IdempotencyKey,
-    given: Given,
-) -> RequestView:
+async def request_order(body: OrderBody, write: Writing) -> RequestView:
     """Ask risk for an order; its decision names the request as its cause."""
-    envelope = RequestEnvelope(order=body.request(idempotency_key))
-    await _publish(given, body.account_id, idempotency_key, envelope)
-    return RequestView(request_id=idempotency_key)
+    envelope = RequestEnvelope(order=body.request(write.request_id))
+    await write.send(envelope, body.account_id)
+    return RequestView(request_id=write.request_id)
 
 
 @router.post("/orders/{order_id}/cancel", status_code=HTTPStatus.ACCEPTED)
-async def request_cancel(
-    order_id: OrderPath,
-    idempotency_key: IdempotencyKey,
-    given: Given,
-) -> RequestView:
+async def request_cancel(order_id: OrderPath, write: Writing) -> RequestView:
     """Ask risk to cancel a working order."""
     account_id = _account_of(order_id)
-    cancel = CancelRequest(RequestId(idempotency_key), account_id, OrderId(order_id))
-    await _publish(given, account_id, idempotency_key, RequestEnvelope(cancel=cancel))
-    return RequestView(request_id=idempotency_key)
+    cancel = CancelRequest(RequestId(write.request_id), account_id, OrderId(order_id))
+    await write.send(RequestEnvelope(cancel=cancel), account_id)
+    return RequestView(request_id=write.request_id)
 
 
-async def _publish(
-    given: Resources,
-    account_id: str,
-    request_id: str,
-    envelope: RequestEnvelope,
-) -> None:
-    message = Message(
-        topic=REQUESTS.name,
-        partition=risk_partition_of(account_id, given.risk_partition_count),
-        key=account_id.encode(),
-        value=encode_event(envelope),
-        headers=(
-            ("ce_specversion", b"1.0"),
-            ("ce_id", request_id.encode()),
-            ("ce_source", b"/tidegate/gateway"),
-            ("ce_type", f"tidegate.{REQUESTS.name}".encode()),
-            ("content-type", REQUESTS.content_type.encode()),
-        ),
+@router.put("/accounts/{account}/limits", status_code=HTTPStatus.ACCEPTED)
+async def request_limits(
+    account: Annotated[AccountText, Path(examples=["A1"])],
+    body: LimitsBody,
+    write: Writing,
+) -> RequestView:
+    """Replace all limits of an account, to the end of the run; needs role admin."""
+    write.check_admin("setting limits")
+    control = ControlRequest(
+        RequestId(write.request_id),
+        ControlCommand.SET_LIMITS,
+        AccountId(account),
+        body.limits(),
     )
-    await given.publisher.publish([message])
+    await write.send(RequestEnvelope(control=control), account)
+    return RequestView(request_id=write.request_id)
+
+
+@router.post("/kill-switch", status_code=HTTPStatus.ACCEPTED)
+async def request_kill_switch(body: KillSwitchBody, write: Writing) -> RequestView:
+    """Halt an account or all (open orders are cancelled), let only sells through, or resume.
+
+    Stopping needs role trade, `resume` role admin.
+    """
+    if body.command == "resume":
+        write.check_admin("resume")
+    account_id = None if body.account_id is None else AccountId(body.account_id)
+    control = ControlRequest(
+        RequestId(write.request_id),
+        ControlCommand(body.command),
+        account_id,
+    )
+    await write.send(RequestEnvelope(control=control), account_id)
+    return RequestView(request_id=write.request_id)
+
+
+@router.get("/requests/{request_id}", dependencies=[Depends(require(Role.READ))])
+async def get_request(
+    request_id: Annotated[RequestText, Path(examples=["my-order-1"])],
+    given: Given,
+    run: Annotated[
+        str | None,
+        Query(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
+            description="a run; the latest if none",
+            examples=["run-1"],
+        ),
+    ] = None,
+) -> RequestStatusView:
+    """Tell what became of a request; 404 until anything of it is recorded."""
+    found = await given.records.request(request_id, run)
+    if found is None:
+        detail = f"nothing is recorded of request {request_id}: it may be under way"
+        raise ProblemError(HTTPStatus.NOT_FOUND, detail)
+    return found
 
 
 def _account_of(order_id: str) -> AccountId:
@@ -97,10 +109,3 @@ def _account_of(order_id: str) -> AccountId:
         detail = f"order_id must be run.beat.account.sequence, was {order_id!r}"
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     return AccountId(parts[2])
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -19,6 +19,7 @@ from tidegate_common.events.topics import (
 from tidegate_common.store.postgres import Connection, Pool, errors_translated
 from tidegate_recorder.engine.projection import Projection, Row
 from tidegate_recorder.engine.rows import (
+    AuditRow,
     BarRow,
     BeatRow,
     BookingRow,
@@ -64,6 +65,7 @@ _ROW_TYPES: dict[str, type[tuple[object, ...]]] = {
     "bars": BarRow,
     "recommendations": RecommendationRow,
     "dead_letters": DeadLetterRow,
+    "audits": AuditRow,
 }
 
 

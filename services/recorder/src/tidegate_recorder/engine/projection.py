@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from msgspec import structs
+
 from tidegate_common.domain.ids import RunId
 from tidegate_common.errors import ContractError
+from tidegate_common.events.audit import AuditRecord
 from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
 from tidegate_common.events.message import DeadLetter
 from tidegate_common.events.orders import CancelOrder, OrderBatch, SubmitOrder
@@ -22,6 +25,7 @@ from tidegate_common.frames.frame import BeatStamp, ScoreBatch
 from tidegate_common.market.sessions import NS_PER_SECOND, shanghai_date, shanghai_seconds
 from tidegate_recorder.engine.market import ScoreMemory, bar_rows, check_trade_date
 from tidegate_recorder.engine.rows import (
+    AuditRow,
     BarRow,
     BeatRow,
     BookingRow,
@@ -83,6 +87,7 @@ class Projection:
     bars: list[BarRow] = field(default_factory=list)
     recommendations: list[RecommendationRow] = field(default_factory=list)
     dead_letters: list[DeadLetterRow] = field(default_factory=list)
+    audits: list[AuditRow] = field(default_factory=list)
     journal: list[JournalRow] = field(default_factory=list)
 
     def add_run(self, stamp: BeatStamp, spec: str) -> None:
@@ -188,6 +193,10 @@ class Projection:
             value_base64=letter.value_base64,
         )
         self.dead_letters.extend(_storable([row]))
+
+    def add_audit(self, record: AuditRecord) -> None:
+        """Take what a caller asked the gateway for."""
+        self.audits.extend(_storable([AuditRow(*structs.astuple(record))]))
 
     def tables(self) -> Iterator[tuple[str, Sequence[Row]]]:
         """Yield the name and rows of each table that has any and takes them as they are.
@@ -373,6 +382,7 @@ _PLAIN_TABLES = (
     "bars",
     "recommendations",
     "dead_letters",
+    "audits",
 )
 
 

@@ -282,6 +282,22 @@ class DeadLetterRow(NamedTuple):
     value_base64: str
 
 
+class AuditRow(NamedTuple):
+    """A write that a caller asked the gateway for."""
+
+    audit_id: str
+    ts_ns: int
+    caller: str
+    key_id: str
+    role: str
+    peer: str
+    method: str
+    path: str
+    request_id: str
+    status: int
+    body: str
+
+
 class StreamRow(NamedTuple):
     """How far a producer has spoken on a partition."""
 

@@ -39,7 +39,7 @@ class RedisCopies:
         *,
         books: Callable[[], tuple[str, Iterable[AccountBooks]]],
     ) -> None:
-        url, prefix = settings.redis.url.get_secret_value(), settings.redis.key_prefix
+        url, prefix = settings.redis.address(), settings.redis.key_prefix
         self._portfolios = PortfolioCache(
             url,
             key_prefix=prefix,

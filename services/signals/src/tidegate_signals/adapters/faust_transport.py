@@ -5,7 +5,6 @@ comes from a snapshot that knows its own offset, so that offset counts and nothi
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import ClassVar
 
@@ -134,7 +133,7 @@ class _SnapshotTransport(Transport):
 
 
 def _credentials(kafka: KafkaConfig) -> CredentialsT | None:
-    context = ssl.create_default_context() if kafka.security_protocol.endswith("SSL") else None
+    context = kafka.tls_context()
     if kafka.security_protocol.startswith("SASL"):
         return SASLCredentials(
             username=kafka.sasl_username,

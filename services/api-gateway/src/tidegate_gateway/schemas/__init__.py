@@ -1,0 +1,1 @@
+"""What the gateway says and takes over HTTP, one file a subject."""

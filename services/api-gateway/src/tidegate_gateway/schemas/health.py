@@ -1,0 +1,13 @@
+"""Whether the gateway can answer."""
+
+from typing import Literal
+
+from tidegate_gateway.schemas.base import Model
+
+
+class HealthView(Model):
+    """Whether the gateway and its servers answer."""
+
+    status: Literal["ready", "starting", "alive"]
+    redis: bool | None = None
+    postgres: bool | None = None

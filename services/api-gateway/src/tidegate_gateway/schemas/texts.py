@@ -1,0 +1,42 @@
+"""Numbers as decimal strings, and names that are checked."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from tidegate_common.domain.ids import is_account_id, parse_symbol
+from tidegate_common.domain.units import FEN_PER_YUAN, PRICE_SCALE
+
+
+def price_text(price_e4: int) -> str:
+    """Return a price in yuan, two decimals or more: "1800.00", "0.0345"."""
+    text = f"{Decimal(price_e4) / PRICE_SCALE:.4f}"
+    return text.removesuffix("00") if text.endswith("00") else text.removesuffix("0")
+
+
+def money_text(fen: int) -> str:
+    """Return an amount in yuan with its two decimals."""
+    return f"{Decimal(fen) / FEN_PER_YUAN:.2f}"
+
+
+def millionths_text(number_e6: int) -> str:
+    """Return a number with its six decimals: "0.400000"."""
+    return f"{Decimal(number_e6).scaleb(-6):f}"
+
+
+def _checked_symbol(text: str) -> str:
+    parse_symbol(text)
+    return text
+
+
+def _checked_account(text: str) -> str:
+    if not is_account_id(text):
+        message = f"account must be letters, digits and _, at most 32, was {text!r}"
+        raise ValueError(message)
+    return text
+
+
+SymbolText = Annotated[str, AfterValidator(_checked_symbol)]
+AccountText = Annotated[str, AfterValidator(_checked_account)]
+RequestText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
