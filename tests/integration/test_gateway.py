@@ -2,74 +2,36 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from tests.integration.recorded_gateway import (
+    NOWHERE_POSTGRES,
+    NOWHERE_REDIS,
+    gateway,
+    record,
+)
 
 from tidegate_common.bus.memory import MemoryBus
 from tidegate_common.events.portfolio import AccountBooks
 from tidegate_common.events.recommendations import RecommendationEntry, StrategyRecommendations
 from tidegate_common.events.topics import REQUESTS
-from tidegate_common.store.postgres import migrate, open_pool
+from tidegate_common.store.postgres import migrate
 from tidegate_common.store.redis import (
     CachedRecommendations,
     PortfolioCache,
     RecommendationCache,
 )
 from tidegate_common.testing.scripted_run import ScriptedRun, all_topics
-from tidegate_gateway.app import create_app
-from tidegate_gateway.history import History
-from tidegate_gateway.resources import Resources
-from tidegate_recorder.adapters.tables import Tables
-from tidegate_recorder.shell import Recorder, RecorderOptions
 
 SCRIPT = ScriptedRun()
-NOWHERE_POSTGRES = "postgresql://somebody@127.0.0.1:1/tidegate"
-NOWHERE_REDIS = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
 async def recorded_dsn(postgres_dsn: str) -> str:
     """Record a run and return where."""
-    await migrate(postgres_dsn)
-    bus = MemoryBus()
-    await bus.create_topics(all_topics())
-    await bus.publish(SCRIPT.messages())
-    pool = await open_pool(postgres_dsn, service="test")
-    options = RecorderOptions(batch_seconds_max=0, idle_seconds=0.01)
-    recorder = Recorder(bus=bus, tables=Tables(pool, log="main"), options=options)
-    await recorder.start()
-    while await recorder.step():
-        pass
-    await recorder.close()
-    await pool.close()
+    await record(postgres_dsn, SCRIPT)
     return postgres_dsn
-
-
-@asynccontextmanager
-async def gateway(
-    dsn: str,
-    redis_url: str,
-    key_prefix: str = "",
-    bus: MemoryBus | None = None,
-) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve a gateway on servers."""
-    pool = await open_pool(dsn, service="test")
-    cache = PortfolioCache(redis_url, key_prefix=key_prefix)
-    recommendations = RecommendationCache(redis_url, key_prefix=key_prefix)
-    resources = Resources(
-        publisher=bus or MemoryBus(),
-        now=cache,
-        recommendations=recommendations,
-        then=History(pool, timeout_seconds=5),
-    )
-    transport = httpx.ASGITransport(create_app(resources))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        yield client
-    await cache.close()
-    await recommendations.close()
-    await pool.close()
 
 
 @pytest.fixture
@@ -186,7 +148,7 @@ async def test_empty_database_has_empty_pages(postgres_dsn: str) -> None:
         portfolios = (await client.get("/v1/portfolios")).json()
 
     assert page == {"run_id": None, "items": [], "next": None}
-    assert portfolios == {"source": "postgres", "items": []}
+    assert portfolios == {"source": "postgres", "items": [], "next": None}
 
 
 async def test_portfolio_is_from_redis_and_without_it_from_postgres(

@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 
 from tidegate_cli.__main__ import run
-from tidegate_cli.rules.answer import answer_json, price_text
 from tidegate_cli.rules.command import RuleWords, ask
 from tidegate_cli.rules.question import read_price_e4, read_risk_warning, read_status
 from tidegate_cli.rules.table import rules_table
 from tidegate_common.domain.enums import Board, ListingStatus, RiskWarning
 from tidegate_common.errors import ConfigError
+from tidegate_common.market.answers import answer_json, price_text
 from tidegate_common.market.calendar import xshg_calendar
 from tidegate_common.market.dated import FIRST_DATE, LAST_DATE, Confidence
 from tidegate_common.market.instruments import InstrumentRow, InstrumentTable

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tidegate_cli.__main__ import run
-from tidegate_cli.rules.answer import answer_json
 from tidegate_cli.rules.bulk import ADDED_COLUMNS, answer_file
 from tidegate_cli.rules.command import RuleWords, ask
 from tidegate_common.errors import ConfigError
+from tidegate_common.market.answers import answer_json
 from tidegate_common.market.calendar import xshg_calendar
 
 FULL_HEADER = "instrument,date,prev_close,is_st,listed,status,status_since,note"

@@ -285,3 +285,14 @@ def test_settings_of_kafka_ca_that_cannot_be_read_is_a_config_error(
 
     with pytest.raises(ConfigError, match=r"ca\.pem cannot be read"):
         KafkaConfig("kafka:9092", security_protocol="SSL", ca_file=str(path)).tls_context()
+
+
+def test_settings_of_a_replica_have_the_user_and_tls_of_the_primary() -> None:
+    """It is a copy, its users too; without an address there is none."""
+    given = {"user": "u", "password": "p", "sslmode": "require"}
+
+    settings = PostgresSettings.model_validate({**given, "read_url": "postgresql://copy/tidegate"})
+
+    assert settings.read_address() == "postgresql://u:p@copy/tidegate?sslmode=require"
+    assert PostgresSettings().read_address() is None
+    assert PostgresSettings.model_validate({"read_url": ""}).read_address() is None

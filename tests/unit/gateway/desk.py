@@ -9,15 +9,21 @@ from tidegate_common.codec import decode_event
 from tidegate_common.errors import TransientError
 from tidegate_common.events.audit import AuditRecord
 from tidegate_common.events.message import Message
+from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import AUDITS
+from tidegate_common.frames.frame import Frame
 from tidegate_common.store.redis import CachedPortfolio, CachedRecommendations
 from tidegate_common.testing.scripted_run import ScriptedRun
 from tidegate_gateway.app import create_app
-from tidegate_gateway.history import PageQuery
+from tidegate_gateway.lineage import OrderKey
+from tidegate_gateway.pages import PageQuery
+from tidegate_gateway.quotes import QuoteBoard
 from tidegate_gateway.resources import Resources
 from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.lineage import LineageView
+from tidegate_gateway.schemas.market import BarView, InstrumentView, ScoreView
 from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
-from tidegate_gateway.schemas.portfolios import EquityView
+from tidegate_gateway.schemas.portfolios import BookingView, EquityInterval, EquityView
 from tidegate_gateway.schemas.runs import RunView
 
 SCRIPT = ScriptedRun()
@@ -57,6 +63,10 @@ class FakeNow:
         await self.ping()
         return self.portfolios.get(account_id)
 
+    async def get_many(self, account_ids: Sequence[str]) -> list[CachedPortfolio]:
+        await self.ping()
+        return [self.portfolios[each] for each in account_ids if each in self.portfolios]
+
     async def accounts(self) -> list[str]:
         await self.ping()
         return sorted(self.portfolios)
@@ -82,9 +92,41 @@ class FakeRecommendations:
 
 
 @dataclass
-class FakeThen:
-    """Has recorded portfolios only, notes what is asked, or is away."""
+class FakeQuotes:
+    """Holds frames of quotes, or is away; counts how often it is asked."""
 
+    frames: list[Frame] = field(default_factory=list)
+    is_away: bool = False
+    gets: int = 0
+
+    async def get(self) -> list[Frame]:
+        self.gets += 1
+        if self.is_away:
+            message = "expected an answer of Redis, found: nothing"
+            raise TransientError(message)
+        return self.frames
+
+
+@dataclass
+class FakeLineages:
+    """Has no chain, and notes what is asked."""
+
+    keys: list[OrderKey] = field(default_factory=list)
+
+    async def find(self, key: OrderKey) -> LineageView | None:
+        self.keys.append(key)
+        return None
+
+
+@dataclass
+class FakeThen:
+    """Has what it was given, notes what is asked, or is away."""
+
+    is_on_replica: bool | None = None
+    run_spec: RunSpec | None = None
+    scores: list[ScoreView] = field(default_factory=list)
+    reference_of_day: InstrumentView | None = None
+    asked: list[object] = field(default_factory=list)
     recorded: list[CachedPortfolio] = field(default_factory=list)
     queries: list[PageQuery] = field(default_factory=list)
     is_away: bool = False
@@ -97,6 +139,10 @@ class FakeThen:
     async def runs(self, *, after: str | None, limit: int) -> Page[RunView]:
         await self.ping()
         return Page(run_id=None, items=[], next=None)
+
+    async def spec(self, run_id: str | None) -> tuple[str, RunSpec] | None:
+        await self.ping()
+        return (run_id or "run-1", self.run_spec) if self.run_spec else None
 
     async def decisions(self, query: PageQuery) -> Page[DecisionView]:
         await self._note(query)
@@ -111,17 +157,60 @@ class FakeThen:
         await self._note(query)
         return Page(run_id="run-1", items=[], next=None)
 
-    async def equity(self, query: PageQuery) -> Page[EquityView]:
+    async def equity(self, query: PageQuery, interval: EquityInterval) -> Page[EquityView]:
+        await self._note(query)
+        return Page(run_id=interval, items=[], next=None)
+
+    async def bookings(self, query: PageQuery) -> Page[BookingView]:
         await self._note(query)
         return Page(run_id="run-1", items=[], next=None)
 
-    async def portfolios(self, account_id: str | None = None) -> list[CachedPortfolio]:
+    async def bars(self, query: PageQuery) -> Page[BarView]:
+        await self._note(query)
+        return Page(run_id="run-1", items=[], next=None)
+
+    async def score_changes(self, query: PageQuery) -> Page[ScoreView]:
+        await self._note(query)
+        return Page(run_id="run-1", items=[], next=None)
+
+    async def latest_scores(
+        self,
+        *,
+        run_id: str,
+        strategy: str,
+        instruments: tuple[int, int],
+        at_ns: int,
+        limit: int,
+    ) -> list[ScoreView]:
         await self.ping()
-        return [
-            one
-            for one in self.recorded
-            if account_id is None or one.portfolio.account_id == account_id
-        ]
+        self.asked.append((run_id, strategy, instruments, at_ns, limit))
+        return self.scores[:limit]
+
+    async def instruments(self, query: PageQuery, trade_date: int) -> Page[InstrumentView]:
+        await self._note(query)
+        self.asked.append(trade_date)
+        return Page(run_id="run-1", items=[], next=None)
+
+    async def reference(
+        self,
+        *,
+        run_id: str | None,
+        instrument: int,
+        trade_date: int,
+    ) -> InstrumentView | None:
+        await self.ping()
+        self.asked.append((run_id, instrument, trade_date))
+        return self.reference_of_day
+
+    async def portfolios(self, *, after: str, limit: int) -> list[CachedPortfolio]:
+        await self.ping()
+        rest = [one for one in self.recorded if one.portfolio.account_id > after]
+        return rest[:limit]
+
+    async def portfolio(self, account_id: str) -> CachedPortfolio | None:
+        await self.ping()
+        found = [one for one in self.recorded if one.portfolio.account_id == account_id]
+        return found[0] if found else None
 
     async def _note(self, query: PageQuery) -> None:
         await self.ping()
@@ -142,6 +231,8 @@ class Desk:
     now: FakeNow
     recommendations: FakeRecommendations
     then: FakeThen
+    quotes: FakeQuotes
+    lineages: FakeLineages
 
 
 def make_resources(then: FakeThen | None = None) -> Resources:
@@ -151,6 +242,8 @@ def make_resources(then: FakeThen | None = None) -> Resources:
         now=FakeNow(),
         recommendations=FakeRecommendations(),
         then=then or FakeThen(),
+        quotes=QuoteBoard(FakeQuotes()),
+        lineages=FakeLineages(),
     )
 
 

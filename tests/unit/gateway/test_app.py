@@ -17,7 +17,7 @@ from tidegate_common.domain.enums import OrderType, Side
 from tidegate_common.domain.ids import risk_partition_of
 from tidegate_common.events.orders import RequestEnvelope
 from tidegate_common.events.topics import REQUESTS
-from tidegate_gateway.history import PageQuery
+from tidegate_gateway.pages import DECISIONS, PageQuery, cursor_after
 from tidegate_gateway.schemas.base import Page
 from tidegate_gateway.schemas.runs import RunView
 
@@ -114,7 +114,7 @@ async def test_decisions_filters_become_a_query(desk: Desk) -> None:
             "symbol": "600519.SH",
             "outcome": "rejected",
             "reason": "position_limit",
-            "after": "3.A1.0",
+            "after": cursor_after(DECISIONS, PageQuery(), (3, "A1", 0)),
             "limit": 5,
         },
     )
@@ -137,7 +137,23 @@ async def test_decisions_filters_become_a_query(desk: Desk) -> None:
     assert response.json()["items"][0]["order_id"] is None
 
 
-@pytest.mark.parametrize("path", ["orders", "fills", "equity", "runs", "decisions"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "orders",
+        "fills",
+        "equity",
+        "bookings",
+        "runs",
+        "decisions",
+        "bars?symbol=600519.SH",
+        "scores?strategy=cross",
+        "scores/changes?strategy=cross",
+        "instruments",
+        "strategies",
+        "rules/600519.SH",
+    ],
+)
 async def test_listing_postgres_away_is_503_with_retry_after(desk: Desk, path: str) -> None:
     """A client knows when to come again."""
     desk.then.is_away = True
@@ -151,9 +167,24 @@ async def test_listing_postgres_away_is_503_with_retry_after(desk: Desk, path: s
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("/v1/decisions?after=x", "after must be beat.account_id.sequence"),
-        ("/v1/fills?after=1.A1.0", "after must be beat.account_id.order_beat"),
-        ("/v1/orders?after=9999999999999999999.A1.0", "after must be"),
+        ("/v1/decisions?after=x", "after must be the `next` of the page before"),
+        ("/v1/orders?open=true", "query.open: expected account beside it, found none"),
+        ("/v1/decisions?strategy=a&request_id=b", "expected none beside request_id"),
+        ("/v1/fills?from=2023-02-01T09:30:00", "query.from: Input should have timezone info"),
+        ("/v1/fills?to=1969-12-31T00:00:00Z", "to must be a time between 1970 and 2262, was 1969"),
+        ("/v1/fills?from=2300-01-01T00:00:00Z", "from must be a time between 1970 and 2262"),
+        ("/v1/bars", "query.symbol: Field required"),
+        ("/v1/bars?symbol=600519.SH&interval=0", "query.interval"),
+        ("/v1/quotes?symbol=600519", "symbol must look like 600519.SH"),
+        ("/v1/instruments?symbol=SH", "query.symbol"),
+        ("/v1/instruments?board=moon", "query.board"),
+        ("/v1/instruments?date=2023-02-30", "query.date"),
+        ("/v1/lineage/nonsense", "order_id must be run.beat.account.sequence, was 'nonsense'"),
+        ("/v1/lineage/r.1.A1.x", "order_id must be run.beat.account.sequence"),
+        ("/v1/rules/600519.SH", "query.date: expected a trading day"),
+        ("/v1/rules/600519.SH?date=2023-02-04", "query.date: date must be a trading day"),
+        ("/v1/rules/600519.SH?date=2023-02-01&prev_close=1.005", "expected whole ticks"),
+        ("/v1/rules/600519.SH?date=2023-02-01&prev_close=0", "query.prev_close"),
         ("/v1/decisions?symbol=abc", "symbol must look like 600519.SH"),
         ("/v1/decisions?reason=bad_luck", "reason"),
         ("/v1/decisions?limit=0", "limit"),

@@ -2,16 +2,24 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET, UnsetType
 
-from tidegate_common.domain.enums import Liquidity, PriceSource, Side
+from tidegate_common.domain.enums import Layer, Liquidity, PriceSource, Side
 from tidegate_common.domain.ids import AccountId, DecisionId, FillId, OrderId
 from tidegate_common.events.execution import Fill
-from tidegate_gateway.history import DECISIONS, FILLS, PageQuery, page_sql, parse_cursor
+from tidegate_common.events.portfolio import LimitUsage, OpenOrderState
+from tidegate_common.events.run import StrategySpec
+from tidegate_common.store.redis import CachedPortfolio
+from tidegate_common.testing.scripted_run import ScriptedRun
 from tidegate_gateway.schemas.orders import FillView
-from tidegate_gateway.schemas.texts import millionths_text, money_text, price_text
+from tidegate_gateway.schemas.portfolios import LimitUsageView, OpenOrderView, PortfolioView
+from tidegate_gateway.schemas.strategies import SUMMARIES, StrategyView
+from tidegate_gateway.schemas.texts import millionths_text, money_text, price_text, time_text
+from tidegate_signals.engine.strategies.registry import STRATEGY_KINDS
 
 
 @pytest.mark.parametrize(
@@ -78,18 +86,64 @@ def test_fill_view_shows_every_fee() -> None:
     assert sum(Decimal(text) for text in shown) * 100 == fill.fee_fen
 
 
-def test_cursor_of_a_row_is_read_back() -> None:
-    """What `next` gave is what `after` takes."""
-    assert parse_cursor(FILLS, "13.A1.12.0.1") == (13, "A1", 12, 0, 1)
+def test_time_text_is_shanghai_time() -> None:
+    """A person in China reads the clock of the exchange."""
+    assert time_text(1_675_215_003_000_000_000) == "2023-02-01T09:30:03+08:00"
+    assert time_text(1_675_215_003_120_000_999) == "2023-02-01T09:30:03.120000+08:00"
 
 
-def test_page_sql_puts_callers_words_into_values_only() -> None:
-    """There is no way into the statement."""
-    query = PageQuery("r", {"account_id": "x' OR 1=1"}, (3, "A1", 0), 10, is_newest_first=True)
+def test_limit_usage_says_percent_of_the_limit() -> None:
+    """A limit of nothing has no percentage."""
+    some = LimitUsageView.of(LimitUsage(Layer.POSITION_SIZE, 1_250, 2_000))
+    none = LimitUsageView.of(LimitUsage(Layer.LEVERAGE, 10, 0))
 
-    sql, values = page_sql(DECISIONS, query)
+    assert (some.used_percent, none.used_percent) == ("62.50", None)
 
-    assert "OR" not in sql.replace("ORDER", "")
-    assert "(beat, account_id, sequence) < ($3, $4, $5)" in sql
-    assert "beat DESC, account_id DESC, sequence DESC LIMIT $6" in sql
-    assert values == ["x' OR 1=1", 3, "A1", 0, 11]
+
+def test_open_order_of_a_request_has_no_strategy_and_no_cancel() -> None:
+    """What stands for nothing on the wire is null here."""
+    order = OpenOrderState(
+        order_id=OrderId("r.1.A1.0"),
+        beat=1,
+        instrument=1_600_519,
+        side=Side.BUY,
+        bound_price_e4=18_000_000,
+        quantity_shares=200,
+        filled_shares=100,
+        strategy="",
+        cancel_beat=-1,
+    )
+    cancelled = OpenOrderView.of(msgspec.structs.replace(order, strategy="cross", cancel_beat=0))
+
+    view = OpenOrderView.of(order)
+
+    assert (view.strategy, view.cancel_beat) == (None, None)
+    assert (cancelled.strategy, cancelled.cancel_beat) == ("cross", 0)
+    assert view.bound_price_cny == "1800.00"
+
+
+def test_strategy_summaries_are_the_classes_own() -> None:
+    """The gateway reaches no strategy class, so this test does."""
+    said = {kind: (one.__doc__ or "").split("\n")[0] for kind, one in STRATEGY_KINDS.items()}
+
+    assert said == SUMMARIES
+
+
+def test_strategy_of_a_users_file_has_no_summary() -> None:
+    """It may have the name of one that ships."""
+    spec = StrategySpec("mine", "ma_cross", source_sha256="ab")
+
+    view = StrategyView.of(spec, 2_000)
+
+    assert (view.summary, view.source_sha256, view.capital_bps) == (None, "ab", 2_000)
+    assert StrategyView.of(StrategySpec("x", "ma_cross"), None).summary == SUMMARIES["ma_cross"]
+
+
+@pytest.mark.parametrize(("fen", "text"), [(1_250, "12.50"), (UNSET, "0.00")])
+def test_portfolio_shows_dividends_that_are_to_come(fen: int | UnsetType, text: str) -> None:
+    """They are part of the NAV, and in no cash yet."""
+    portfolio = msgspec.structs.replace(ScriptedRun().portfolio("A1", 3), receivable_fen=fen)
+
+    view = PortfolioView.of(CachedPortfolio("run-1", 3, portfolio), "redis")
+
+    assert view.receivable_cny == text

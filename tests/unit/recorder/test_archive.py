@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -128,6 +129,26 @@ def test_archived_day_opens_in_pandas(tmp_path: Path) -> None:
     assert ticks["last_e4"].tolist() == [100_000, 100_100, 100_200]
     assert table["beat"].tolist() == [5] * 3 + [6] * 3 + [8] * 3 + [9] * 3
     assert table["sector"].iloc[0] == "行业 0"
+
+
+def test_archive_opens_in_duckdb_and_pandas_as_we_read_it(tmp_path: Path) -> None:
+    """All days and shards in one query, the same rows whoever reads them."""
+    record(opened(tmp_path, shards=2), [one for shard in (0, 1) for one in log_of(frames(shard))])
+    paths = sorted(tmp_path.glob("*/*/*.parquet"))
+    ours = [row for path in paths for row in pq.read_table(path).to_pylist()]
+
+    sql = "SELECT * FROM read_parquet($files) ORDER BY filename, file_row_number"
+    with duckdb.connect() as database:
+        query = database.execute(sql, {"files": f"{tmp_path}/**/*.parquet"})
+        names = [column[0] for column in query.description or ()]
+        theirs = [dict(zip(names, row, strict=True)) for row in query.fetchall()]
+    frame = pd.concat([pd.read_parquet(path) for path in paths])
+
+    # Figures that nobody knows are NaN, which is not itself.
+    assert list(map(repr, theirs)) == list(map(repr, ours))
+    assert len(ours) == 48
+    assert frame["instrument"].tolist() == [row["instrument"] for row in ours]
+    assert frame["kind"].tolist() == [row["kind"] for row in ours]
 
 
 def test_archive_of_two_shards_has_a_file_each(tmp_path: Path) -> None:

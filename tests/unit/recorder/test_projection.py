@@ -1,5 +1,7 @@
 """Batches to rows, without a database."""
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
@@ -19,11 +21,14 @@ from tidegate_common.events.orders import CancelOrder, OrderBatch
 from tidegate_common.events.portfolio import EquityPoint, PortfolioBatch
 from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
 from tidegate_common.events.topics import FILLS
+from tidegate_common.frames.codec import decode_frame
 from tidegate_common.frames.frame import BeatStamp
 from tidegate_common.market.sessions import shanghai_ns
 from tidegate_common.testing.scripted_run import ScriptedRun
 from tidegate_recorder.engine.projection import Projection, fill_index_of
 from tidegate_recorder.engine.rows import EquityRow, RunRow
+from tidegate_recorder.engine.streams import Streams
+from tidegate_recorder.intake import Intake
 
 SCRIPT = ScriptedRun()
 RUN = RunId("run-1")
@@ -258,6 +263,31 @@ def test_tables_are_those_with_rows(rows: Projection) -> None:
         "equity_days",
     ]
     assert rows.row_count() == 4
+
+
+def test_instruments_are_told_by_open_frames_alone(rows: Projection) -> None:
+    """What they are holds for the day."""
+    first, second = SCRIPT.beat_messages(0)[0], SCRIPT.beat_messages(1)[0]
+
+    for message in (first, second):
+        rows.add_instruments(decode_frame(message.value))
+
+    assert [(row.symbol, row.trade_date, row.beat, row.is_st) for row in rows.instruments] == [
+        ("600519.SH", 20230201, 0, False),
+        ("000001.SZ", 20230201, 0, True),
+    ]
+    assert rows.instruments[0].limit_up_e4 == 19_800_000
+    assert [name for name, _ in rows.tables()] == ["instruments"]
+
+
+def test_instruments_of_a_frame_that_cannot_be_read_are_none(rows: Projection) -> None:
+    """The stages put it aside; the run's settings are in its headers all the same."""
+    message = dataclasses.replace(SCRIPT.beat_messages(0)[0], value=b"garbage")
+    intake = Intake(Streams(shard_count=1, risk_partition_count=1), log="main")
+
+    intake.take(message, rows)
+
+    assert [name for name, _ in rows.tables()] == ["runs"]
 
 
 def test_dead_letter_quotes_no_nul(rows: Projection) -> None:

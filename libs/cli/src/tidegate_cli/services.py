@@ -135,9 +135,13 @@ def _services(plan: StackPlan) -> Iterator[tuple[str, str, dict[str, str]]]:
     yield RECORDER, "recorder", own
     if plan.topology.has_backtests:
         yield BACKTESTS, BACKTESTS, {}
-    # On loopback no key is asked for, unless the user says so.
-    auth = plan.base.get(_AUTH, "off")
-    yield GATEWAY, "gateway", {"API_PORT": str(plan.gateway_port), "AUTH": auth}
+    own = {
+        "API_PORT": str(plan.gateway_port),
+        "ARCHIVE_DIR": str(plan.archive),
+        # On loopback no key is asked for, unless the user says so.
+        "AUTH": plan.base.get(_AUTH, "off"),
+    }
+    yield GATEWAY, "gateway", own
 
 
 def _feeding(run_spec_file: Path, speed: str, *, instance: str) -> dict[str, str]:

@@ -6,6 +6,10 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 import uvicorn
 from fastapi import FastAPI
@@ -18,10 +22,16 @@ from tidegate_common.clock import Clock
 from tidegate_common.errors import ConfigError
 from tidegate_common.runtime.service import Service, run
 from tidegate_common.runtime.system_clock import SystemClock
-from tidegate_common.store.postgres import open_pool
+from tidegate_common.store.postgres import Pool, open_pool
+from tidegate_common.store.quotes import QuoteCache
+from tidegate_common.store.reads import Reads, Replica
 from tidegate_common.store.redis import PortfolioCache, RecommendationCache
+from tidegate_common.store.stamped import StampedCache
 from tidegate_gateway.app import create_app
+from tidegate_gateway.archive import FrameArchive
 from tidegate_gateway.history import History
+from tidegate_gateway.lineage import Lineages
+from tidegate_gateway.quotes import QuoteBoard
 from tidegate_gateway.records import Records
 from tidegate_gateway.resources import Resources
 from tidegate_gateway.security import Security
@@ -33,6 +43,10 @@ from tidegate_gateway.security.memory import RedisMemory
 from tidegate_gateway.settings import GatewaySettings
 
 NAME = "gateway"
+Cache = TypeVar("Cache", bound=StampedCache)
+
+# Reads take milliseconds: so many connections carry thousands of them a second.
+_POOL_SIZE_MAX = 8
 
 # Requests that run when we are told to stop get so long to end.
 _GRACE_SECONDS = 3
@@ -50,59 +64,115 @@ class _Server(uvicorn.Server):
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class _Servers:
+    """What is open, and let go of when the stack ends."""
+
+    bus: KafkaBus
+    redis: Redis
+    primary: Pool
+    replica: Replica | None
+    reads: Reads
+    ring: KeyRing | None
+    clock: Clock
+    stack: AsyncExitStack
+
+
 async def serve(service: Service[GatewaySettings]) -> None:
     """Answer requests until told to stop."""
     settings = service.settings
     settings.check(is_loopback=is_loopback(settings.api_host))
     listener = _listen(settings.api_host, settings.api_port)
-    bus = KafkaBus(settings.kafka.config())
-    pool = await open_pool(
-        settings.postgres.address(),
-        service=NAME,
-        size_max=8,
-        command_timeout_seconds=settings.read_timeout_seconds,
-    )
-    address, prefix = settings.redis.address(), settings.redis.key_prefix
-    timeout_seconds = settings.redis.timeout_seconds
-    portfolios = PortfolioCache(address, key_prefix=prefix, get_timeout_seconds=timeout_seconds)
-    recommendations = RecommendationCache(
-        address,
-        key_prefix=prefix,
-        get_timeout_seconds=timeout_seconds,
-    )
-    redis = open_redis(address, timeout_seconds=timeout_seconds)
+    async with AsyncExitStack() as stack:
+        # The last that is entered ends first.
+        stack.callback(listener.close)
+        servers = await _open(settings, stack)
+        resources = _resources(service, servers)
+        stack.callback(setattr, service.health, "is_ready", False)  # noqa: FBT003  # its value
+        await servers.bus.start()
+        async with asyncio.TaskGroup() as tasks:
+            replica = servers.replica
+            watching = tasks.create_task(replica.watch()) if replica else None
+            await _answer(service, create_app(resources), listener, servers.ring)
+            if watching:
+                watching.cancel()
+
+
+async def _open(settings: GatewaySettings, stack: AsyncExitStack) -> _Servers:
+    async def pool_of(address: str) -> Pool:
+        pool = await open_pool(
+            address,
+            service=NAME,
+            size_max=_POOL_SIZE_MAX,
+            command_timeout_seconds=settings.read_timeout_seconds,
+        )
+        # Not `close`, which waits for connections that a stalled server holds.
+        stack.callback(pool.terminate)
+        return pool
+
     clock = SystemClock()
-    ring = KeyRing(KeyStore(pool).live, clock) if settings.auth == "on" else None
-    resources = Resources(
-        publisher=bus,
-        now=portfolios,
-        recommendations=recommendations,
-        then=History(pool, timeout_seconds=settings.read_timeout_seconds),
+    bus = KafkaBus(settings.kafka.config())
+    stack.push_async_callback(bus.close)
+    redis = open_redis(settings.redis.address(), timeout_seconds=settings.redis.timeout_seconds)
+    stack.push_async_callback(redis.aclose)
+    primary = await pool_of(settings.postgres.address())
+    read_address = settings.postgres.read_address()
+    replica = None
+    if read_address:
+        replica = Replica(
+            await pool_of(read_address),
+            primary=primary,
+            lag_seconds_max=settings.postgres.read_lag_seconds_max,
+            clock=clock,
+        )
+    return _Servers(
+        bus=bus,
+        redis=redis,
+        primary=primary,
+        replica=replica,
+        reads=Reads(primary, timeout_seconds=settings.read_timeout_seconds, replica=replica),
+        ring=KeyRing(KeyStore(primary).live, clock) if settings.auth == "on" else None,
+        clock=clock,
+        stack=stack,
+    )
+
+
+def _resources(service: Service[GatewaySettings], servers: _Servers) -> Resources:
+    settings = service.settings
+    redis, seconds = settings.redis, settings.read_timeout_seconds
+
+    def cache_of(kind: type[Cache]) -> Cache:
+        cache = kind(
+            redis.address(),
+            key_prefix=redis.key_prefix,
+            get_timeout_seconds=redis.timeout_seconds,
+        )
+        servers.stack.push_async_callback(cache.close)
+        return cache
+
+    directory = Path(settings.archive_dir) if settings.archive_dir else None
+    archive = FrameArchive(directory, timeout_seconds=seconds) if directory else None
+    return Resources(
+        publisher=servers.bus,
+        now=cache_of(PortfolioCache),
+        recommendations=cache_of(RecommendationCache),
+        quotes=QuoteBoard(cache_of(QuoteCache)),
+        then=History(servers.reads),
+        lineages=Lineages(servers.reads, archive),
         risk_partition_count=settings.risk_partition_count,
         allow_requests=settings.allow_requests,
         registry=service.metrics.registry,
-        clock=clock,
-        security=make_security(settings, ring, redis, clock),
+        clock=servers.clock,
+        security=make_security(settings, servers.ring, servers.redis, servers.clock),
         memory=RedisMemory(
-            redis,
-            key_prefix=prefix,
+            servers.redis,
+            key_prefix=redis.key_prefix,
             seconds=settings.idempotency_seconds,
-            clock=clock,
+            clock=servers.clock,
         ),
-        records=Records(pool, timeout_seconds=settings.read_timeout_seconds),
+        records=Records(servers.primary, timeout_seconds=seconds),
         body_bytes_max=settings.body_bytes_max,
     )
-    try:
-        await bus.start()
-        await _answer(service, create_app(resources), listener, ring)
-    finally:
-        service.health.is_ready = False
-        await portfolios.close()
-        await recommendations.close()
-        await redis.aclose()
-        await pool.close()
-        await bus.close()
-        listener.close()
 
 
 async def _answer(

@@ -16,10 +16,13 @@ from tidegate_gateway.resources import Resources
 from tidegate_gateway.routes import (
     backtests,
     health,
+    lineage,
+    market,
     portfolios,
     reads,
     recommendations,
     requests,
+    rulebook,
 )
 from tidegate_gateway.security import Role, require
 from tidegate_gateway.security.guard import Guard, GuardOptions
@@ -50,7 +53,10 @@ _WRITE_TEXTS: Final = _READ_TEXTS | {
 _READ_ROUTERS: Final[Sequence[APIRouter]] = (
     portfolios.router,
     recommendations.router,
+    market.router,
+    rulebook.router,
     reads.router,
+    lineage.router,
 )
 # Routers whose routes say themselves which role they ask for.
 _WRITE_ROUTERS: Final[Sequence[APIRouter]] = (requests.router, backtests.router)

@@ -1,49 +1,46 @@
 """What was: reads of the recorder's tables, bounded in time and in rows."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
 
 import asyncpg
+from pydantic import BaseModel
 
 from tidegate_common.codec import decode_event
-from tidegate_common.errors import ConfigError, TransientError
 from tidegate_common.events.execution import Fill
 from tidegate_common.events.orders import SubmitOrder
-from tidegate_common.events.portfolio import PortfolioState
+from tidegate_common.events.portfolio import Booking, PortfolioState
 from tidegate_common.events.risk import Decision
-from tidegate_common.store.postgres import Pool, errors_translated
+from tidegate_common.events.run import RunSpec
+from tidegate_common.store.postgres import Connection
+from tidegate_common.store.reads import Reads
 from tidegate_common.store.redis import CachedPortfolio
-from tidegate_gateway.schemas.base import Page
-from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
-from tidegate_gateway.schemas.portfolios import EquityView
-from tidegate_gateway.schemas.runs import RunView
-from tidegate_gateway.schemas.texts import money_text
-
-Value = str | int
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A table that is read page by page.
-
-    key : columns that give the order and name a place in it; `account_id` is the only text.
-    """
-
-    table: str
-    columns: str
-    key: tuple[str, ...]
-
-
-DECISIONS = Listing("decisions", "payload", ("beat", "account_id", "sequence"))
-ORDERS = Listing(
-    "order_states",
-    "payload, status, status_reason, status_beat, cumulative_shares, leaves_shares",
-    ("beat", "account_id", "sequence"),
+from tidegate_gateway.pages import (
+    BARS,
+    BOOKINGS,
+    DECISIONS,
+    EQUITY_LISTINGS,
+    FILLS,
+    INSTRUMENTS,
+    ORDERS,
+    SCORES,
+    Listing,
+    PageQuery,
+    cursor_after,
+    page_sql,
 )
-FILLS = Listing("fills", "payload", ("beat", "account_id", "order_beat", "sequence", "fill_index"))
-EQUITY = Listing("equity", "ts_event_ns, cash_fen, nav_fen", ("beat", "account_id"))
+from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.market import BarView, InstrumentView, ScoreView
+from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
+from tidegate_gateway.schemas.portfolios import BookingView, EquityInterval, EquityView
+from tidegate_gateway.schemas.runs import RunView
+
+PORTFOLIOS_MAX = 1_000
+
+Shown = TypeVar("Shown", bound=BaseModel)
+# A run, and rows of it.
+_Found: TypeAlias = "tuple[str | None, list[asyncpg.Record]]"
 
 _RUNS = """
 SELECT run_id, trade_date, is_complete,
@@ -54,29 +51,62 @@ WHERE $1::text IS NULL
 ORDER BY recorded_at DESC, run_id DESC
 LIMIT $2
 """
-_LATEST_RUN = "SELECT run_id FROM runs ORDER BY recorded_at DESC, run_id DESC LIMIT 1"
+LATEST_RUN = "SELECT run_id FROM runs ORDER BY recorded_at DESC, run_id DESC LIMIT 1"
+# One step through the key for each account, instead of all portfolios of a run.
 _PORTFOLIOS = """
-SELECT DISTINCT ON (account_id) run_id, beat, payload FROM portfolios
-WHERE run_id = $1 AND ($2::text IS NULL OR account_id = $2)
-ORDER BY account_id, beat DESC
-LIMIT 1000
+WITH RECURSIVE accounts AS (
+    (SELECT account_id FROM portfolios WHERE run_id = $1 AND account_id > $2
+     ORDER BY account_id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT account_id FROM portfolios
+        WHERE run_id = $1 AND account_id > accounts.account_id
+        ORDER BY account_id LIMIT 1
+    ) FROM accounts WHERE account_id IS NOT NULL
+)
+SELECT $1 AS run_id, latest.beat, latest.payload FROM accounts CROSS JOIN LATERAL (
+    SELECT beat, payload FROM portfolios
+    WHERE run_id = $1 AND portfolios.account_id = accounts.account_id
+    ORDER BY beat DESC LIMIT 1
+) AS latest
+LIMIT $3
 """
-
-
-@dataclass(frozen=True, slots=True)
-class PageQuery:
-    """Which rows, and which of them.
-
-    run_id : None for the latest run.
-    filters : column and value that rows must have.
-    after : the cursor of the row before the page, in the order of the page.
-    """
-
-    run_id: str | None = None
-    filters: Mapping[str, Value] = field(default_factory=dict)
-    after: tuple[Value, ...] | None = None
-    limit: int = 100
-    is_newest_first: bool = False
+_PORTFOLIO = """
+SELECT run_id, beat, payload FROM portfolios WHERE run_id = $1 AND account_id = $2
+ORDER BY beat DESC LIMIT 1
+"""
+_REFERENCE_DAY = """
+SELECT trade_date FROM instruments WHERE run_id = $1 AND trade_date <= $2
+ORDER BY trade_date DESC LIMIT 1
+"""
+_REFERENCE = """
+SELECT instrument, trade_date, beat, symbol, board, limit_state, is_st, is_suspended,
+       prev_close_e4, limit_up_e4, limit_down_e4, sector
+FROM instruments WHERE run_id = $1 AND trade_date = $2 AND instrument = $3
+"""
+_SPEC = "SELECT spec FROM runs WHERE run_id = $1"
+# One step through the key for each pair, instead of all that was ever said.
+_LATEST_SCORES = """
+WITH RECURSIVE pairs AS (
+    (SELECT strategy, instrument FROM scores
+     WHERE run_id = $1 AND strategy = $2 AND instrument BETWEEN $3 AND $4
+     ORDER BY strategy, instrument LIMIT 1)
+    UNION ALL
+    SELECT following.strategy, following.instrument FROM pairs CROSS JOIN LATERAL (
+        SELECT strategy, instrument FROM scores
+        WHERE run_id = $1 AND strategy = $2
+          AND instrument > pairs.instrument AND instrument <= $4
+        ORDER BY strategy, instrument LIMIT 1
+    ) AS following
+)
+SELECT pairs.strategy, pairs.instrument, latest.* FROM pairs CROSS JOIN LATERAL (
+    SELECT beat, trade_date, score_e6, is_ranked, ts_event_ns FROM scores
+    WHERE run_id = $1 AND scores.strategy = pairs.strategy
+      AND scores.instrument = pairs.instrument AND ts_event_ns <= $5
+    ORDER BY beat DESC LIMIT 1
+) AS latest
+LIMIT $6
+"""
 
 
 class History:
@@ -85,156 +115,199 @@ class History:
     Every method raises TransientError if PostgreSQL does not answer in time.
     """
 
-    def __init__(self, pool: Pool, *, timeout_seconds: float) -> None:
-        self._pool = pool
-        self._timeout_seconds = timeout_seconds
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    @property
+    def is_on_replica(self) -> bool | None:
+        """Whether reads are of the replica now; None where there is none."""
+        return self._reads.is_on_replica
 
     async def ping(self) -> None:
         """Raise TransientError if PostgreSQL does not answer in time."""
-        async with self._bounded():
-            await self._pool.fetchval("SELECT 1")
+        await self._reads.ping()
 
     async def runs(self, *, after: str | None, limit: int) -> Page[RunView]:
         """Return runs, the last recorded first."""
-        async with self._bounded():
-            rows = await self._pool.fetch(_RUNS, after, limit + 1)
+        rows = await self._reads.run(lambda one: one.fetch(_RUNS, after, limit + 1))
         items = [RunView(**dict(row)) for row in rows[:limit]]
         return Page(run_id=None, items=items, next=items[-1].run_id if len(rows) > limit else None)
 
+    async def spec(self, run_id: str | None) -> tuple[str, RunSpec] | None:
+        """Return a run, the latest if None, and its settings; None where there is none."""
+
+        async def read(connection: Connection) -> tuple[str, str] | None:
+            found = run_id or await connection.fetchval(LATEST_RUN)
+            spec = await connection.fetchval(_SPEC, found) if found else None
+            return None if spec is None else (found, spec)
+
+        row = await self._reads.run(read)
+        return None if row is None else (row[0], decode_event(RunSpec, row[1].encode()))
+
     async def decisions(self, query: PageQuery) -> Page[DecisionView]:
         """Return verdicts of risk, by (beat, account, sequence)."""
-        run_id, rows, following = await self._page(DECISIONS, query)
-        items = [DecisionView.of(decode_event(Decision, row["payload"])) for row in rows]
-        return Page(run_id=run_id, items=items, next=following)
+        return await self._page(DECISIONS, query, decision_view)
 
     async def orders(self, query: PageQuery) -> Page[OrderView]:
         """Return orders with their latest state, by (beat, account, sequence)."""
-        run_id, rows, following = await self._page(ORDERS, query)
-        items = [
-            OrderView.of(
-                decode_event(SubmitOrder, row["payload"]),
-                status=row["status"],
-                status_reason=row["status_reason"],
-                status_beat=row["status_beat"],
-                cumulative_shares=row["cumulative_shares"],
-                leaves_shares=row["leaves_shares"],
-            )
-            for row in rows
-        ]
-        return Page(run_id=run_id, items=items, next=following)
+        return await self._page(ORDERS, query, order_view)
 
     async def fills(self, query: PageQuery) -> Page[FillView]:
         """Return trades, by (beat, account, order's beat, sequence, number)."""
-        run_id, rows, following = await self._page(FILLS, query)
-        items = [FillView.of(decode_event(Fill, row["payload"])) for row in rows]
-        return Page(run_id=run_id, items=items, next=following)
+        return await self._page(FILLS, query, fill_view)
 
-    async def equity(self, query: PageQuery) -> Page[EquityView]:
-        """Return what accounts were worth, by (beat, account)."""
-        run_id, rows, following = await self._page(EQUITY, query)
-        items = [
-            EquityView(
-                beat=row["beat"],
-                ts_event_ns=row["ts_event_ns"],
-                account_id=row["account_id"],
-                cash_cny=money_text(row["cash_fen"]),
-                nav_cny=money_text(row["nav_fen"]),
-            )
-            for row in rows
-        ]
-        return Page(run_id=run_id, items=items, next=following)
+    async def equity(self, query: PageQuery, interval: EquityInterval) -> Page[EquityView]:
+        """Return what accounts were worth, by (account, beat)."""
+        return await self._page(EQUITY_LISTINGS[interval], query, EquityView.of)
 
-    async def portfolios(self, account_id: str | None = None) -> list[CachedPortfolio]:
-        """Return the last recorded portfolio of each account, or of one, in the latest run."""
-        async with self._bounded():
-            run_id = await self._pool.fetchval(_LATEST_RUN)
-            rows = await self._pool.fetch(_PORTFOLIOS, run_id, account_id) if run_id else []
-        return [
-            CachedPortfolio(
-                row["run_id"],
-                row["beat"],
-                decode_event(PortfolioState, row["payload"]),
-            )
-            for row in rows
-        ]
+    async def bookings(self, query: PageQuery) -> Page[BookingView]:
+        """Return what changed books and is no trade, by (account, beat, sequence)."""
+        return await self._page(
+            BOOKINGS,
+            query,
+            lambda row: BookingView.of(decode_event(Booking, row["payload"])),
+        )
+
+    async def bars(self, query: PageQuery) -> Page[BarView]:
+        """Return an instrument's bars of a period, by their end."""
+        return await self._page(BARS, query, BarView.of)
+
+    async def score_changes(self, query: PageQuery) -> Page[ScoreView]:
+        """Return scores where they are another than before, by (strategy, instrument, beat)."""
+        return await self._page(SCORES, query, ScoreView.of)
+
+    async def latest_scores(
+        self,
+        *,
+        run_id: str,
+        strategy: str,
+        instruments: tuple[int, int],
+        at_ns: int,
+        limit: int,
+    ) -> list[ScoreView]:
+        """Return the last score of each instrument up to a time, by instrument.
+
+        instruments : the first and the last that count, both included.
+        """
+        values = (run_id, strategy, *instruments, at_ns, limit)
+        rows = await self._reads.run(lambda one: one.fetch(_LATEST_SCORES, *values))
+        return [ScoreView.of(row) for row in rows]
+
+    async def instruments(self, query: PageQuery, trade_date: int) -> Page[InstrumentView]:
+        """Return reference data of a run's last day up to a date, by instrument."""
+
+        async def read(connection: Connection) -> _Found:
+            run_id = query.run_id or await connection.fetchval(LATEST_RUN)
+            day = await connection.fetchval(_REFERENCE_DAY, run_id, trade_date)
+            if day is None:
+                return run_id, []
+            dated = replace(query, filters={**query.filters, "trade_date": day})
+            return await _rows(connection, INSTRUMENTS, dated, run_id)
+
+        return _shown(INSTRUMENTS, query, await self._reads.run(read), InstrumentView.of)
+
+    async def reference(
+        self,
+        *,
+        run_id: str | None,
+        instrument: int,
+        trade_date: int,
+    ) -> InstrumentView | None:
+        """Return reference data of an instrument on a run's last day up to a date."""
+
+        async def read(connection: Connection) -> asyncpg.Record | None:
+            run = run_id or await connection.fetchval(LATEST_RUN)
+            day = await connection.fetchval(_REFERENCE_DAY, run, trade_date)
+            return await connection.fetchrow(_REFERENCE, run, day, instrument)
+
+        row = await self._reads.run(read)
+        return InstrumentView.of(row) if row else None
+
+    async def portfolios(
+        self,
+        *,
+        after: str = "",
+        limit: int = PORTFOLIOS_MAX,
+    ) -> list[CachedPortfolio]:
+        """Return the last recorded portfolio of each account in the latest run, by account."""
+
+        async def read(connection: Connection) -> list[asyncpg.Record]:
+            run_id = await connection.fetchval(LATEST_RUN)
+            return await connection.fetch(_PORTFOLIOS, run_id, after, limit)
+
+        return [_cached(row) for row in await self._reads.run(read)]
+
+    async def portfolio(self, account_id: str) -> CachedPortfolio | None:
+        """Return the last recorded portfolio of an account in the latest run."""
+
+        async def read(connection: Connection) -> asyncpg.Record | None:
+            run_id = await connection.fetchval(LATEST_RUN)
+            return await connection.fetchrow(_PORTFOLIO, run_id, account_id)
+
+        row = await self._reads.run(read)
+        return _cached(row) if row else None
 
     async def _page(
         self,
         listing: Listing,
         query: PageQuery,
-    ) -> tuple[str | None, Sequence[asyncpg.Record], str | None]:
-        """Return the run, the rows of a page, and the cursor of the next one."""
-        async with self._bounded():
-            run_id = query.run_id or await self._pool.fetchval(_LATEST_RUN)
-            if run_id is None:
-                return None, [], None
-            sql, values = page_sql(listing, query)
-            rows = await self._pool.fetch(sql, run_id, *values)
-        shown = rows[: query.limit]
-        following = None
-        if len(rows) > query.limit:
-            following = ".".join(str(shown[-1][column]) for column in listing.key)
-        return run_id, shown, following
+        view: Callable[[asyncpg.Record], Shown],
+    ) -> Page[Shown]:
+        async def read(connection: Connection) -> _Found:
+            run_id = query.run_id or await connection.fetchval(LATEST_RUN)
+            return await _rows(connection, listing, query, run_id)
 
-    @asynccontextmanager
-    async def _bounded(self) -> AsyncIterator[None]:
-        try:
-            with errors_translated():
-                async with asyncio.timeout(self._timeout_seconds):
-                    yield
-        except ConfigError as error:
-            # Others make the database; a gateway that runs waits for it and does not die of it.
-            raise TransientError(str(error)) from error
+        return _shown(listing, query, await self._reads.run(read), view)
 
 
-def page_sql(listing: Listing, query: PageQuery) -> tuple[str, list[Value]]:
-    """Return the statement that reads one row more than a page, and its values from $2 on.
+async def _rows(
+    connection: Connection,
+    listing: Listing,
+    query: PageQuery,
+    run_id: str | None,
+) -> _Found:
+    if run_id is None:
+        return None, []
+    sql, values = page_sql(listing, query)
+    return run_id, await connection.fetch(sql, run_id, *values)
 
-    Column names come from this program alone; what a caller says is a value.
-    """
-    values: list[Value] = []
-    conditions = ["run_id = $1"]
-    for column, value in query.filters.items():
-        values.append(value)
-        conditions.append(f"{column} = ${len(values) + 1}")
-    if query.after is not None:
-        places = [f"${len(values) + 2 + i}" for i in range(len(listing.key))]
-        values.extend(query.after)
-        comparison = "<" if query.is_newest_first else ">"
-        conditions.append(f"({', '.join(listing.key)}) {comparison} ({', '.join(places)})")
-    direction = " DESC" if query.is_newest_first else ""
-    order = ", ".join(column + direction for column in listing.key)
-    values.append(query.limit + 1)
-    sql = (
-        f"SELECT {', '.join(listing.key)}, {listing.columns} "  # noqa: S608  # see above
-        f"FROM {listing.table} "
-        f"WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ${len(values) + 1}"
+
+def _shown(
+    listing: Listing,
+    query: PageQuery,
+    found: _Found,
+    view: Callable[[asyncpg.Record], Shown],
+) -> Page[Shown]:
+    run_id, rows = found
+    shown = rows[: query.limit]
+    following = None
+    if len(rows) > query.limit:
+        following = cursor_after(listing, query, [shown[-1][column] for column in listing.key])
+    return Page(run_id=run_id, items=[view(row) for row in shown], next=following)
+
+
+def decision_view(row: asyncpg.Record) -> DecisionView:
+    """Return the view of a row of decisions."""
+    return DecisionView.of(decode_event(Decision, row["payload"]))
+
+
+def order_view(row: asyncpg.Record) -> OrderView:
+    """Return the view of a row of orders and their states."""
+    return OrderView.of(
+        decode_event(SubmitOrder, row["payload"]),
+        status=row["status"],
+        status_reason=row["status_reason"],
+        status_beat=row["status_beat"],
+        cumulative_shares=row["cumulative_shares"],
+        leaves_shares=row["leaves_shares"],
     )
-    return sql, values
 
 
-def parse_cursor(listing: Listing, text: str) -> tuple[Value, ...]:
-    """Return the place that a cursor names.
-
-    Raises
-    ------
-    ValueError
-        If the text is no cursor of this listing.
-    """
-    parts = text.split(".")
-    if len(parts) == len(listing.key):
-        pairs = list(zip(listing.key, parts, strict=True))
-        if all(_fits(column, part) for column, part in pairs):
-            return tuple(part if column == "account_id" else int(part) for column, part in pairs)
-    message = f"after must be {'.'.join(listing.key)}, as `next` gave it, was {text!r}"
-    raise ValueError(message)
+def fill_view(row: asyncpg.Record) -> FillView:
+    """Return the view of a row of fills."""
+    return FillView.of(decode_event(Fill, row["payload"]))
 
 
-# More digits than any number of a cursor has, fewer than 64 bits hold.
-_DIGITS_MAX = 18
-
-
-def _fits(column: str, part: str) -> bool:
-    if column == "account_id":
-        return "\0" not in part
-    return part.isascii() and part.isdigit() and len(part) <= _DIGITS_MAX
+def _cached(row: asyncpg.Record) -> CachedPortfolio:
+    portfolio = decode_event(PortfolioState, row["payload"])
+    return CachedPortfolio(row["run_id"], row["beat"], portfolio)

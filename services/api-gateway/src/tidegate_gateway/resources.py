@@ -10,14 +10,19 @@ from starlette.requests import HTTPConnection
 
 from tidegate_common.clock import Clock
 from tidegate_common.events.message import Message
+from tidegate_common.events.run import RunSpec
 from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_common.store.redis import CachedPortfolio, CachedRecommendations
-from tidegate_gateway.history import PageQuery
+from tidegate_gateway.lineage import OrderKey
+from tidegate_gateway.pages import PageQuery
+from tidegate_gateway.quotes import QuoteBoard
 from tidegate_gateway.records import NoRecords
 from tidegate_gateway.schemas.backtests import BacktestResultView, BacktestView
 from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.lineage import LineageView
+from tidegate_gateway.schemas.market import BarView, InstrumentView, ScoreView
 from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
-from tidegate_gateway.schemas.portfolios import EquityView
+from tidegate_gateway.schemas.portfolios import BookingView, EquityInterval, EquityView
 from tidegate_gateway.schemas.requests import RequestStatusView
 from tidegate_gateway.schemas.runs import RunView
 from tidegate_gateway.security.gate import Security
@@ -38,6 +43,9 @@ class Now(Protocol):
     async def get(self, account_id: str) -> CachedPortfolio | None:
         """Return an account's portfolio."""
 
+    async def get_many(self, account_ids: Sequence[str]) -> list[CachedPortfolio]:
+        """Return the portfolios of those that have one, in the same order."""
+
     async def accounts(self) -> list[str]:
         """Return the accounts that have one, sorted."""
 
@@ -55,11 +63,18 @@ class Recommendations(Protocol):
 class Then(Protocol):
     """What was recorded; `History` in production. TransientError when it is away."""
 
+    @property
+    def is_on_replica(self) -> bool | None:
+        """Whether reads are of the replica now; None where there is none."""
+
     async def ping(self) -> None:
         """Raise if there is no answer."""
 
     async def runs(self, *, after: str | None, limit: int) -> Page[RunView]:
         """Return runs, the last recorded first."""
+
+    async def spec(self, run_id: str | None) -> tuple[str, RunSpec] | None:
+        """Return a run, the latest if None, and its settings."""
 
     async def decisions(self, query: PageQuery) -> Page[DecisionView]:
         """Return verdicts of risk."""
@@ -70,11 +85,53 @@ class Then(Protocol):
     async def fills(self, query: PageQuery) -> Page[FillView]:
         """Return trades."""
 
-    async def equity(self, query: PageQuery) -> Page[EquityView]:
+    async def equity(self, query: PageQuery, interval: EquityInterval) -> Page[EquityView]:
         """Return what accounts were worth."""
 
-    async def portfolios(self, account_id: str | None = None) -> list[CachedPortfolio]:
-        """Return last recorded portfolios."""
+    async def bookings(self, query: PageQuery) -> Page[BookingView]:
+        """Return what changed books and is no trade."""
+
+    async def bars(self, query: PageQuery) -> Page[BarView]:
+        """Return an instrument's bars."""
+
+    async def score_changes(self, query: PageQuery) -> Page[ScoreView]:
+        """Return scores where they are another than before."""
+
+    async def latest_scores(
+        self,
+        *,
+        run_id: str,
+        strategy: str,
+        instruments: tuple[int, int],
+        at_ns: int,
+        limit: int,
+    ) -> list[ScoreView]:
+        """Return the last score of each instrument up to a time."""
+
+    async def instruments(self, query: PageQuery, trade_date: int) -> Page[InstrumentView]:
+        """Return reference data of a run's last day up to a date."""
+
+    async def reference(
+        self,
+        *,
+        run_id: str | None,
+        instrument: int,
+        trade_date: int,
+    ) -> InstrumentView | None:
+        """Return that of one instrument."""
+
+    async def portfolios(self, *, after: str, limit: int) -> list[CachedPortfolio]:
+        """Return last recorded portfolios, by account."""
+
+    async def portfolio(self, account_id: str) -> CachedPortfolio | None:
+        """Return an account's last recorded portfolio."""
+
+
+class Chains(Protocol):
+    """The chains of orders; `Lineages` in production. TransientError when it is away."""
+
+    async def find(self, key: OrderKey) -> LineageView | None:
+        """Return the chain of an order or of a rejected intent."""
 
 
 class Records(Protocol):
@@ -102,6 +159,8 @@ class Resources:
     now: Now
     recommendations: Recommendations
     then: Then
+    quotes: QuoteBoard
+    lineages: Chains
     risk_partition_count: int = 1
     allow_requests: bool = True
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

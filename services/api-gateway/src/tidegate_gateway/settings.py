@@ -53,6 +53,10 @@ class GatewaySettings(ServiceSettings):
     idempotency_seconds: int = Field(
         86_400, ge=60, le=604_800, description="how long a request's name is remembered, s"
     )
+    archive_dir: str = Field(
+        "",
+        description="directory of the recorder's archive, to show frames; none if empty",
+    )
     read_timeout_seconds: float = Field(
         2.0, gt=0, le=60, description="longest wait for PostgreSQL in a request, s"
     )

@@ -1,12 +1,15 @@
 """Entry point of the recorder."""
 
+import asyncio
 from pathlib import Path
 
 from tidegate_common.bus.kafka import KafkaBus
 from tidegate_common.runtime.service import Service, run
 from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_common.store.postgres import migrate, open_pool
+from tidegate_common.store.quotes import QuoteCache
 from tidegate_recorder.adapters.archive import Archive
+from tidegate_recorder.adapters.quotes import QuoteCopies
 from tidegate_recorder.adapters.retention import Retention, RetentionOptions
 from tidegate_recorder.adapters.tables import Tables
 from tidegate_recorder.metrics import RecorderMetrics
@@ -30,6 +33,17 @@ async def serve(service: Service[RecorderSettings]) -> None:
         # positions are forgotten with it. Then no commit waits for a disk.
         settings={"synchronous_commit": "off"},
     )
+    quotes = QuoteCopies(
+        QuoteCache(
+            settings.redis.address(),
+            key_prefix=settings.redis.key_prefix,
+            put_timeout_seconds=settings.redis.timeout_seconds,
+            get_timeout_seconds=settings.redis.timeout_seconds,
+        ),
+        shard_count=settings.shard_count,
+        every_seconds=settings.quotes_every_seconds,
+        clock=SystemClock(),
+    )
     tables = Tables(pool, log=settings.log_name)
     bus = KafkaBus(settings.kafka.config())
     recorder = Recorder(
@@ -46,14 +60,23 @@ async def serve(service: Service[RecorderSettings]) -> None:
         ),
         archive=_archive(settings),
         retention=_retention(settings, tables),
+        quotes=quotes,
         metrics=RecorderMetrics(service.metrics.registry),
         report_ready=lambda is_ready: setattr(service.health, "is_ready", is_ready),
     )
     service.health.status = recorder.status
     try:
         await bus.start()
-        await recorder.run(service.stopping)
+        await quotes.start()
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(quotes.run())
+            await recorder.run(service.stopping)
+            writing.cancel()
+    except BaseExceptionGroup as group:
+        # The group has one cause: what stopped the recorder.
+        raise group.exceptions[0] from group
     finally:
+        await quotes.close()
         await bus.close()
         await pool.close()
 

@@ -1,10 +1,12 @@
 """From messages to rows: decode, check who speaks, drop repeats, project."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar, assert_never
 
 from tidegate_common.bus.headers import origin_of, run_spec_of, stamp_of
 from tidegate_common.codec import decode_event, encode_event
+from tidegate_common.domain.enums import BeatKind
 from tidegate_common.domain.ids import RunId, is_run_id
 from tidegate_common.errors import ContractError
 from tidegate_common.events.audit import AuditRecord
@@ -30,7 +32,7 @@ from tidegate_common.events.topics import (
     Topic,
     partition_of_stripe,
 )
-from tidegate_common.frames.codec import decode_bars, decode_scores
+from tidegate_common.frames.codec import decode_bars, decode_frame, decode_scores
 from tidegate_common.frames.frame import BeatStamp
 from tidegate_recorder.engine.projection import Projection
 from tidegate_recorder.engine.rows import StreamRow
@@ -51,6 +53,7 @@ READ_TOPICS = (
 DEAD_LETTER_TOPICS = frozenset(topic.dead_letters for topic in TOPICS)
 
 _BEAT_ZERO = ("ce_beat", b"0")
+_OPEN = ("ce_kind", BeatKind.OPEN.value.encode())
 
 BeatBatch = OrderBatch | FillBatch | DecisionBatch | PortfolioBatch | RecommendationBatch
 Batch = TypeVar(
@@ -75,7 +78,7 @@ class Intake:
         self._stripe_count = stripe_count
         self._log = log
         self._handlers: dict[str, Handler] = {
-            TICKS.name: _take_run,
+            TICKS.name: _take_frame,
             SCORES.name: self._take_scores,
             BARS.name: self._take_bars,
             RECOMMENDATIONS.name: self._take_recommendations,
@@ -172,10 +175,17 @@ def runs_of_scores(messages: Iterable[Message]) -> list[RunId]:
     return [RunId(name) for name in names if is_run_id(name)]
 
 
+def _take_frame(message: Message, rows: Projection) -> None:
+    """Learn a run's settings from its first frame, and instruments from each day's first."""
+    if _BEAT_ZERO in message.headers:
+        _take_run(message, rows)
+    if _OPEN in message.headers:
+        # The stages put aside what cannot be read; it names no instrument.
+        with suppress(ContractError):
+            rows.add_instruments(decode_frame(message.value))
+
+
 def _take_run(message: Message, rows: Projection) -> None:
-    """Learn a run's settings from its first frame; the rest of the ticks is not for us."""
-    if _BEAT_ZERO not in message.headers:
-        return
     spec = run_spec_of(message)
     stamp = stamp_of(message)
     _expect("run_id", decode_event(RunSpec, spec).run_id, stamp.run_id)

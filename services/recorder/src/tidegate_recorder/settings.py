@@ -3,7 +3,12 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from tidegate_common.runtime.settings import NESTED, PostgresSettings, ServiceSettings
+from tidegate_common.runtime.settings import (
+    NESTED,
+    PostgresSettings,
+    RedisSettings,
+    ServiceSettings,
+)
 
 
 class RecorderSettings(ServiceSettings):
@@ -17,6 +22,12 @@ class RecorderSettings(ServiceSettings):
     )
 
     postgres: PostgresSettings = PostgresSettings()
+    redis: RedisSettings = RedisSettings()
+    quotes_every_seconds: float = Field(
+        0.5,
+        gt=0,
+        description="shortest time between two writes of the newest quotes to Redis, s",
+    )
     log_name: str = Field(
         "main",
         min_length=1,

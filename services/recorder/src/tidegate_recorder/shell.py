@@ -14,6 +14,7 @@ from tidegate_common.events.topics import DEAD_LETTER_PARTITIONS, TICKS, partiti
 from tidegate_common.runtime.logging import get_logger
 from tidegate_common.runtime.stage import dead_letter_message
 from tidegate_recorder.adapters.archive import Archive
+from tidegate_recorder.adapters.quotes import QuoteCopies
 from tidegate_recorder.adapters.retention import Retention
 from tidegate_recorder.adapters.tables import Tables, Transaction
 from tidegate_recorder.engine.market import ScoreMemory
@@ -80,6 +81,7 @@ class Recorder:
         options: RecorderOptions,
         archive: Archive | None = None,
         retention: Retention | None = None,
+        quotes: QuoteCopies | None = None,
         metrics: RecorderMetrics | None = None,
         report_ready: Callable[[bool], None] | None = None,
     ) -> None:
@@ -88,6 +90,7 @@ class Recorder:
         self._options = options
         self._archive = archive
         self._retention = retention
+        self._quotes = quotes
         self._metrics = metrics or RecorderMetrics()
         self._log = get_logger().bind(stage=STAGE)
         self._reader: Reader | None = None
@@ -187,6 +190,11 @@ class Recorder:
         return messages
 
     async def _record(self, messages: list[Message]) -> None:
+        # First: readers of the newest quotes do not wait for PostgreSQL.
+        if self._quotes:
+            for message in messages:
+                if message.topic == TICKS.name:
+                    self._quotes.take(message)
         await self._remember_scores(messages)
         rows = self._new_rows()
         for message in messages:

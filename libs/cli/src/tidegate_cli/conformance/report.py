@@ -6,9 +6,9 @@ from dataclasses import replace
 from tidegate_cli.conformance.daily import Day, Rule, RuleCount
 from tidegate_cli.conformance.recordings import Conformance
 from tidegate_cli.rules.markdown import date_or_open, table_lines
-from tidegate_cli.rules.question import date_text
 from tidegate_common.domain.enums import ListingStage
 from tidegate_common.domain.ids import format_symbol
+from tidegate_common.market.answers import date_text
 from tidegate_common.market.tables import describe_limit
 
 

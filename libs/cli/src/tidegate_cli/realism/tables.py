@@ -12,10 +12,10 @@ from tidegate_cli.realism.comparing import DEFAULT, ComparedCall, ComparedDay, R
 from tidegate_cli.realism.day import RecordedDay
 from tidegate_cli.realism.figures import Figures, figures_of
 from tidegate_cli.rules.markdown import table_lines
-from tidegate_cli.rules.question import date_text
 from tidegate_common.domain.ids import format_symbol
 from tidegate_common.domain.units import Int64Array
 from tidegate_common.frames.rows import QuoteRows
+from tidegate_common.market.answers import date_text
 
 _RATES: Final = ("children", "filled, recorded", "filled, simulated", "error")
 _FILLED: Final = (

@@ -12,7 +12,6 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from tidegate_cli.rules.answer import price_text
 from tidegate_cli.rules.days import rows_by_date
 from tidegate_cli.rules.question import (
     STATUS_WORDS,
@@ -29,6 +28,7 @@ from tidegate_cli.rules.question import (
 from tidegate_common.domain.enums import Board, LimitState, RiskWarning
 from tidegate_common.domain.units import Int64Array
 from tidegate_common.errors import ConfigError
+from tidegate_common.market.answers import price_text
 from tidegate_common.market.board import boards_of
 from tidegate_common.market.calendar import TradingCalendar
 from tidegate_common.market.instruments import InstrumentColumns

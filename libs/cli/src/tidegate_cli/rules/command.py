@@ -5,7 +5,6 @@ from pathlib import Path
 
 from rich.table import Table
 
-from tidegate_cli.rules.answer import Json, answer_json
 from tidegate_cli.rules.question import (
     Question,
     read_board,
@@ -19,6 +18,7 @@ from tidegate_cli.rules.question import (
 from tidegate_cli.rules.table import rules_table
 from tidegate_common.domain.enums import RiskWarning
 from tidegate_common.errors import ConfigError
+from tidegate_common.market.answers import Json, answer_json
 from tidegate_common.market.calendar import TradingCalendar
 from tidegate_common.market.lots import price_tick_e4
 from tidegate_common.market.rulebook import InstrumentRules, instrument_rules

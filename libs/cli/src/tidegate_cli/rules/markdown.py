@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
-from tidegate_cli.rules.question import date_text
+from tidegate_common.market.answers import date_text
 from tidegate_common.market.dated import FIRST_DATE, LAST_DATE
 
 _WIDTH: Final = 96

@@ -12,6 +12,7 @@ from tidegate_common.domain.enums import Board, Exchange, ListingStatus, RiskWar
 from tidegate_common.domain.ids import EXCHANGE_STEP, InstrumentId, format_symbol, parse_symbol
 from tidegate_common.domain.units import PRICE_SCALE
 from tidegate_common.errors import ConfigError
+from tidegate_common.market.answers import date_text
 from tidegate_common.market.board import board_of
 from tidegate_common.market.calendar import TradingCalendar
 from tidegate_common.market.instruments import InstrumentStatus
@@ -119,11 +120,6 @@ def check_not_after(trade_date: int, since: int, *, name: str) -> None:
     if since > trade_date:
         message = f"{name} must not be after {date_text(trade_date)}, was {date_text(since)}"
         raise ConfigError(message)
-
-
-def date_text(date: int) -> str:
-    """Return a date as `2023-02-01`."""
-    return f"{date // 10_000:04d}-{date // 100 % 100:02d}-{date % 100:02d}"
 
 
 def read_symbol(text: str) -> InstrumentId:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from tidegate_cli.rules.answer import COMMISSION_SOURCE, price_text
-from tidegate_cli.rules.question import date_text
 from tidegate_common.domain.enums import LimitState
 from tidegate_common.domain.ids import format_symbol
+from tidegate_common.market.answers import COMMISSION_SOURCE, date_text, price_text
 from tidegate_common.market.dated import Confidence, DatedRow
 from tidegate_common.market.lots import price_tick_e4
 from tidegate_common.market.rulebook import InstrumentRules

@@ -135,6 +135,15 @@ class PostgresSettings(BaseModel):
         description="disable to verify-full, as libpq knows them; none: verify-full with a CA",
     )
     ca_file: str = Field("", description="CA certificates (PEM) for TLS")
+    read_url: SecretStr | None = Field(
+        None,
+        description="postgresql:// address of a replica that the gateway reads; none if empty",
+    )
+    read_lag_seconds_max: float = Field(
+        5.0,
+        gt=0,
+        description="a replica that is further behind is not read, s",
+    )
     timeout_seconds: float = Field(10.0, gt=0, description="longest wait for an answer, s")
 
     @model_validator(mode="after")
@@ -147,10 +156,19 @@ class PostgresSettings(BaseModel):
 
     def address(self) -> str:
         """Return the address with user, password, sslmode and CA in it, as the driver takes it."""
+        return self._whole(self.url)
+
+    def read_address(self) -> str | None:
+        """Return the replica's address with the same put in; None where there is no replica."""
+        if self.read_url is None or not self.read_url.get_secret_value():
+            return None
+        return self._whole(self.read_url)
+
+    def _whole(self, url: SecretStr) -> str:
         sslmode = self.sslmode or ("verify-full" if self.ca_file else "")
         options = {"sslmode": sslmode, "sslrootcert": self.ca_file}
         given = {name: value for name, value in options.items() if value}
-        return _address(self.url, user=self.user, password=self.password, options=given)
+        return _address(url, user=self.user, password=self.password, options=given)
 
 
 def _address(

@@ -98,12 +98,20 @@ class PortfolioCache(StampedCache):
         TransientError
             If Redis does not answer in time, or holds something else there.
         """
+        found = await self.get_many([account_id])
+        return found[0] if found else None
+
+    async def get_many(self, account_ids: Sequence[str]) -> list[CachedPortfolio]:
+        """Return the portfolios of those accounts that have one, in the same order.
+
+        Raises
+        ------
+        TransientError
+            If Redis does not answer in time, or holds something else there.
+        """
         with errors_translated():
-            (found,) = await self._get(self._key(account_id))
-            if found is None:
-                return None
-            books = decode_event(AccountBooks, found.value)
-        return CachedPortfolio(found.run_id, found.beat, books.portfolio, books.open_orders)
+            found = await self._get(*map(self._key, account_ids))
+            return [_cached_portfolio(one) for one in found if one is not None]
 
     async def accounts(self) -> list[str]:
         """Return the accounts that have a portfolio, sorted.
@@ -114,7 +122,7 @@ class PortfolioCache(StampedCache):
             If Redis does not answer in time, or holds something else there.
         """
         with errors_translated():
-            names = await self._ask(self._redis.smembers(self._accounts_key()))
+            names = await self._ask(lambda: self._redis.smembers(self._accounts_key()))
             # We ask for bytes; the client's types know both.
             return sorted(name if isinstance(name, str) else name.decode() for name in names)
 
@@ -123,6 +131,11 @@ class PortfolioCache(StampedCache):
 
     def _accounts_key(self) -> str:
         return f"{self._prefix}accounts"
+
+
+def _cached_portfolio(found: Stamped) -> CachedPortfolio:
+    books = decode_event(AccountBooks, found.value)
+    return CachedPortfolio(found.run_id, found.beat, books.portfolio, books.open_orders)
 
 
 class RecommendationCache(StampedCache):

@@ -16,7 +16,9 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tidegate_common.errors import ConfigError, ContractError, TransientError
 
@@ -80,7 +82,7 @@ class Stamped:
 
 
 class CircuitBreaker:
-    """Says whether to try: not for a while after several failures in a row.
+    """Says whether to try: not for a while after several failures in a row, then once.
 
     seconds : a monotonic clock.
     """
@@ -98,11 +100,19 @@ class CircuitBreaker:
         self._failures_in_a_row = 0
         self._closed_again_at = 0.0
 
-    @property
-    def is_open(self) -> bool:
-        """Whether to leave the server alone; when its time is over, one try is let through."""
-        has_failed = self._failures_in_a_row >= self._failures_max
-        return has_failed and self._seconds() < self._closed_again_at
+    def lets_through(self) -> bool:
+        """Tell whether to try now; who is told so tells how it went.
+
+        When the time of leaving the server alone is over, one try is let through, and others wait
+        for as long again to hear of it.
+        """
+        if self._failures_in_a_row < self._failures_max:
+            return True
+        now = self._seconds()
+        is_over = now >= self._closed_again_at
+        if is_over:
+            self._closed_again_at = now + self._open_seconds
+        return is_over
 
     def succeeded(self) -> None:
         """Note that the server answered."""
@@ -156,7 +166,7 @@ class StampedCache:
     async def ping(self) -> None:
         """Raise TransientError if Redis does not answer in time."""
         with errors_translated():
-            await self._ask(self._redis.ping())
+            await self._ask(self._redis.ping)
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -176,7 +186,7 @@ class StampedCache:
         also : what else to write in the same round trip.
         """
         breaker = self._breaker_of_loop()
-        if breaker.is_open:
+        if not breaker.lets_through():
             self._tell(PutOutcome.SKIPPED, "")
             return False
         try:
@@ -209,7 +219,7 @@ class StampedCache:
         async with self._redis.pipeline(transaction=False) as pipeline:
             for key in keys:
                 pipeline.hmget(key, ["run", "beat", "value"])
-            answers = await self._ask(pipeline.execute())
+            answers = await self._ask(pipeline.execute)
         return [
             None
             if None in answer
@@ -217,9 +227,19 @@ class StampedCache:
             for key, answer in zip(keys, answers, strict=True)
         ]
 
-    async def _ask(self, answer: Awaitable[Answer]) -> Answer:
-        async with asyncio.timeout(self._get_timeout_seconds):
-            return await answer
+    async def _ask(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        breaker = self._breaker_of_loop()
+        if not breaker.lets_through():
+            message = "it failed and is left alone"
+            raise RedisConnectionError(message)
+        try:
+            async with asyncio.timeout(self._get_timeout_seconds):
+                answer = await ask()
+        except (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError):
+            breaker.failed()
+            raise
+        breaker.succeeded()
+        return answer
 
     def _breaker_of_loop(self) -> CircuitBreaker:
         if self._breaker is None:

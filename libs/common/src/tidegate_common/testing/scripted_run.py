@@ -16,14 +16,17 @@ from tidegate_common.codec import encode_event
 from tidegate_common.domain.enums import (
     AccountState,
     BeatKind,
+    Board,
     BookingKind,
     CauseKind,
     Layer,
+    LimitState,
     Liquidity,
     OrderReason,
     OrderStatus,
     OrderType,
     Outcome,
+    Phase,
     PriceSource,
     Reason,
     Side,
@@ -38,6 +41,7 @@ from tidegate_common.domain.ids import (
     order_id,
     risk_partition_of,
     shard_of,
+    shards_of,
 )
 from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
 from tidegate_common.events.message import Message, Origin
@@ -71,7 +75,8 @@ from tidegate_common.events.topics import (
 )
 from tidegate_common.frames.bars import BarBatch
 from tidegate_common.frames.codec import encode_bars, encode_scores
-from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch, empty_rows, no_reasons
+from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch, no_reasons
+from tidegate_common.frames.rows import QuoteRows, ReferenceRows, unknown_figures
 
 RUN_ID = RunId("run-1")
 INSTRUMENT = 1_600_519
@@ -252,9 +257,14 @@ class ScriptedRun:
         stamp = self._stamp(beat)
         spec = encode_event(self.spec()).decode() if beat == 0 else ""
         return [
-            frame_message(Frame(stamp, shard, empty_rows(stamp.kind), spec), "ingest-0")
+            frame_message(Frame(stamp, shard, self.frame_rows(shard, beat), spec), "ingest-0")
             for shard in range(self.shard_count)
         ]
+
+    def frame_rows(self, shard: int, beat: int) -> ReferenceRows | QuoteRows:
+        """Return what a shard's frame holds: both instruments at OPEN, then the one's quotes."""
+        rows = reference_rows() if beat == 0 else quote_rows(_ts(beat), beat)
+        return rows.take(shards_of(rows.instrument, self.shard_count) == shard)
 
     def _journal(self, partition: int, beat: int) -> Message:
         entry = JournalEntry(self.run_id, partition, beat, beat + _JOURNAL_SPAN, 0, 0)
@@ -329,6 +339,43 @@ class ScriptedRun:
     def _accounts_of(self, partition: int) -> list[str]:
         count = self.risk_partition_count
         return sorted(a for a in self.accounts if risk_partition_of(a, count) == partition)
+
+
+def reference_rows() -> ReferenceRows:
+    """Return what the two instruments are when the day begins."""
+    count = 2
+    price = np.full(count, PRICE_E4)
+    return ReferenceRows(
+        instrument=np.array([INSTRUMENT, OTHER_INSTRUMENT]),
+        board=np.full(count, Board.MAIN, np.uint8),
+        limit_state=np.full(count, LimitState.LIMITED, np.uint8),
+        is_st=np.array([False, True]),
+        is_suspended=np.zeros(count, np.bool_),
+        prev_close_e4=price,
+        limit_up_e4=price + price // 10,
+        limit_down_e4=price - price // 10,
+        open_e4=np.zeros(count, np.int64),
+        sector=np.array(["food", ""], np.object_),
+        **unknown_figures(count),
+    )
+
+
+def quote_rows(ts_event_ns: int, beat: int) -> QuoteRows:
+    """Return the one instrument's quote, with a level a side."""
+    level = np.array([[PRICE_E4, 0, 0, 0, 0]])
+    shares = np.array([[100, 0, 0, 0, 0]])
+    return QuoteRows(
+        instrument=np.array([INSTRUMENT]),
+        ts_event_ns=np.array([ts_event_ns]),
+        phase=np.full(1, Phase.CONTINUOUS, np.uint8),
+        last_e4=np.array([PRICE_E4]),
+        volume_shares=np.array([100 * beat]),
+        amount_fen=np.array([_HALF_FEN * beat]),
+        bid_price_e4=level - 100 * (level > 0),
+        bid_shares=shares,
+        ask_price_e4=level,
+        ask_shares=2 * shares,
+    )
 
 
 def all_topics(*, shard_count: int = 1, risk_partition_count: int = 1) -> Sequence[NewTopic]:

@@ -26,7 +26,12 @@ async def readyz(given: Given, response: Response) -> HealthView:
     is_ready = redis or postgres
     if not is_ready:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    return HealthView(status="ready" if is_ready else "starting", redis=redis, postgres=postgres)
+    return HealthView(
+        status="ready" if is_ready else "starting",
+        redis=redis,
+        postgres=postgres,
+        replica=given.then.is_on_replica,
+    )
 
 
 @router.get("/metrics", include_in_schema=False)

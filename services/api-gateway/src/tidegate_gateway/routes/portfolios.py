@@ -3,12 +3,14 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query, Response
 
 from tidegate_common.errors import TransientError
 from tidegate_common.store.redis import CachedPortfolio
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given, Resources
+from tidegate_gateway.routes.answers import answer
+from tidegate_gateway.routes.asked import LimitParameter
 from tidegate_gateway.schemas.base import Source
 from tidegate_gateway.schemas.portfolios import PortfoliosView, PortfolioView
 from tidegate_gateway.schemas.texts import AccountText
@@ -16,47 +18,50 @@ from tidegate_gateway.schemas.texts import AccountText
 router = APIRouter(prefix="/v1", tags=["portfolios"])
 
 AccountPath = Annotated[AccountText, Path(examples=["A1"])]
+AfterAccount = Annotated[
+    AccountText | None,
+    Query(description="`next` of the page before", examples=["A0"]),
+]
 
 
-@router.get("/portfolios")
-async def list_portfolios(given: Given) -> PortfoliosView:
-    """Return every account's portfolio."""
-    found = await _all_now(given)
-    source: Source = "redis" if found else "postgres"
-    portfolios = found or await given.then.portfolios()
-    items = [_view(portfolio, source) for portfolio in portfolios]
-    return PortfoliosView(source=source, items=items)
+@router.get("/portfolios", response_model=PortfoliosView)
+async def list_portfolios(
+    given: Given,
+    after: AfterAccount = None,
+    limit: LimitParameter = 100,
+) -> Response:
+    """Return the portfolios of all accounts, by account."""
+    # One more than a page tells whether there is another.
+    found = await _now(given, after or "", limit + 1)
+    source: Source = "redis" if found is not None else "postgres"
+    if found is None:
+        found = await given.then.portfolios(after=after or "", limit=limit + 1)
+    following = found[limit - 1].portfolio.account_id if len(found) > limit else None
+    items = [PortfolioView.of(one, source) for one in found[:limit]]
+    return answer(PortfoliosView(source=source, items=items, next=following))
 
 
-@router.get("/portfolios/{account}")
-async def get_portfolio(account: AccountPath, given: Given) -> PortfolioView:
-    """Return an account's portfolio."""
+@router.get("/portfolios/{account}", response_model=PortfolioView)
+async def get_portfolio(account: AccountPath, given: Given) -> Response:
+    """Return an account's positions, cash, worth, use of limits and open orders."""
     try:
         portfolio = await given.now.get(account)
     except TransientError:
         portfolio = None
     if portfolio is not None:
-        return _view(portfolio, "redis")
+        return answer(PortfolioView.of(portfolio, "redis"))
     # Redis is away, or empty after a restart: the last recorded books are the next best answer.
-    recorded = await given.then.portfolios(account)
-    if not recorded:
+    recorded = await given.then.portfolio(account)
+    if recorded is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no portfolio of account {account}")
-    return _view(recorded[0], "postgres")
+    return answer(PortfolioView.of(recorded, "postgres"))
 
 
-async def _all_now(given: Resources) -> list[CachedPortfolio]:
-    """Return the portfolios of now, none when Redis is away."""
+async def _now(given: Resources, after: str, limit: int) -> list[CachedPortfolio] | None:
+    """Return portfolios of now, None when Redis is away or has none."""
     try:
-        found = [await given.now.get(account) for account in await given.now.accounts()]
+        accounts = await given.now.accounts()
+        wanted = [account for account in accounts if account > after][:limit]
+        return await given.now.get_many(wanted) if accounts else None
     except TransientError:
-        return []
-    return [portfolio for portfolio in found if portfolio is not None]
-
-
-def _view(portfolio: CachedPortfolio, source: Source) -> PortfolioView:
-    return PortfolioView.of(
-        portfolio.portfolio,
-        source=source,
-        run_id=portfolio.run_id,
-        beat=portfolio.beat,
-    )
+        return None

@@ -3,142 +3,149 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query, Response
 
-from tidegate_common.domain.enums import Outcome, Reason
-from tidegate_common.domain.ids import parse_symbol
-from tidegate_gateway.history import (
-    DECISIONS,
-    EQUITY,
-    FILLS,
-    ORDERS,
-    Listing,
-    PageQuery,
-    Value,
-    parse_cursor,
-)
+from tidegate_common.domain.enums import BookingKind, CauseKind, Outcome, Reason
+from tidegate_gateway.pages import BOOKINGS, DECISIONS, EQUITY_LISTINGS, FILLS, ORDERS
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given
+from tidegate_gateway.routes.answers import answer
+from tidegate_gateway.routes.asked import (
+    AccountParameter,
+    Asked,
+    LimitParameter,
+    StrategyParameter,
+    SymbolParameter,
+    instrument_of,
+)
 from tidegate_gateway.schemas.base import Page
 from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
-from tidegate_gateway.schemas.portfolios import EquityView
+from tidegate_gateway.schemas.portfolios import BookingView, EquityInterval, EquityView
 from tidegate_gateway.schemas.runs import RunView
-from tidegate_gateway.schemas.texts import AccountText, SymbolText
-
-ROWS_MAX = 1_000
+from tidegate_gateway.schemas.texts import RequestText
 
 router = APIRouter(prefix="/v1", tags=["history"])
 
-RunParameter = Annotated[
-    str | None,
-    Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$", description="a run; the latest if none"),
+OpenParameter = Annotated[bool, Query(description="only those that may still trade; with account")]
+RequestParameter = Annotated[
+    RequestText | None,
+    Query(description="what this request caused", examples=["my-order-1"]),
 ]
-AccountParameter = Annotated[AccountText | None, Query(examples=["A1"])]
-SymbolParameter = Annotated[SymbolText | None, Query(examples=["600519.SH"])]
-AfterParameter = Annotated[
-    str | None,
-    Query(max_length=200, description="`next` of the page before", examples=["12.A1.0"]),
+IntervalParameter = Annotated[
+    EquityInterval,
+    Query(description="of each recorded beat, or of the last one of each minute or day"),
 ]
-LimitParameter = Annotated[int, Query(ge=1, le=ROWS_MAX, description="most items of a page")]
-NewestParameter = Annotated[bool, Query(description="last beat first")]
-
-
-class _Asked:
-    """The parameters that all listings share."""
-
-    def __init__(
-        self,
-        run: RunParameter = None,
-        account: AccountParameter = None,
-        after: AfterParameter = None,
-        limit: LimitParameter = 100,
-        *,
-        newest_first: NewestParameter = False,
-    ) -> None:
-        self.run = run
-        self.account = account
-        self.after = after
-        self.limit = limit
-        self.newest_first = newest_first
-
-    def query(self, listing: Listing, **filters: Value | None) -> PageQuery:
-        """Return the query of a page.
-
-        Raises
-        ------
-        ProblemError
-            If the cursor is not one of this listing.
-        """
-        wanted = {"account_id": self.account, **filters}
-        try:
-            after = None if self.after is None else parse_cursor(listing, self.after)
-        except ValueError as error:
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
-        return PageQuery(
-            run_id=self.run,
-            filters={name: value for name, value in wanted.items() if value is not None},
-            after=after,
-            limit=self.limit,
-            is_newest_first=self.newest_first,
-        )
-
-
-Asked = Annotated[_Asked, Depends()]
 
 
 @router.get("/runs")
 async def list_runs(
     given: Given,
-    after: Annotated[str | None, Query(max_length=63)] = None,
+    after: Annotated[str | None, Query(max_length=63, pattern=r"^[^\x00]*$")] = None,
     limit: LimitParameter = 100,
 ) -> Page[RunView]:
     """Return the runs, the last recorded first."""
     return await given.then.runs(after=after, limit=limit)
 
 
-@router.get("/orders")
+@router.get("/orders", response_model=Page[OrderView])
 async def list_orders(
     given: Given,
     asked: Asked,
+    account: AccountParameter = None,
     symbol: SymbolParameter = None,
-) -> Page[OrderView]:
+    strategy: StrategyParameter = None,
+    *,
+    is_open: Annotated[OpenParameter, Query(alias="open")] = False,
+) -> Response:
     """Return a run's orders with their latest states."""
-    return await given.then.orders(asked.query(ORDERS, instrument=_instrument(symbol)))
+    if is_open and account is None:
+        detail = "query.open: expected account beside it, found none"
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    query = asked.query(
+        ORDERS,
+        account_id=account,
+        instrument=instrument_of(symbol),
+        strategy=strategy,
+        is_open=1 if is_open else None,
+    )
+    return answer(await given.then.orders(query))
 
 
-@router.get("/fills")
+@router.get("/fills", response_model=Page[FillView])
 async def list_fills(
     given: Given,
     asked: Asked,
+    account: AccountParameter = None,
     symbol: SymbolParameter = None,
-) -> Page[FillView]:
+    strategy: StrategyParameter = None,
+) -> Response:
     """Return a run's trades."""
-    return await given.then.fills(asked.query(FILLS, instrument=_instrument(symbol)))
+    query = asked.query(
+        FILLS,
+        account_id=account,
+        instrument=instrument_of(symbol),
+        strategy=strategy,
+    )
+    return answer(await given.then.fills(query))
 
 
-@router.get("/decisions")
-async def list_decisions(
+@router.get("/decisions", response_model=Page[DecisionView])
+async def list_decisions(  # one a filter
     given: Given,
     asked: Asked,
+    account: AccountParameter = None,
     symbol: SymbolParameter = None,
     outcome: Outcome | None = None,
     reason: Reason | None = None,
-) -> Page[DecisionView]:
+    strategy: StrategyParameter = None,
+    request_id: RequestParameter = None,
+) -> Response:
     """Return why intents became orders or not."""
+    if strategy is not None and request_id is not None:
+        detail = "query.strategy: expected none beside request_id, as a decision has one cause"
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    kind = CauseKind.SCORE if strategy is not None else CauseKind.REQUEST
+    cause = strategy if strategy is not None else request_id
+    if outcome is Outcome.ACCEPTED and reason is None:
+        # The same, and there is an index by reason.
+        reason = Reason.NONE
     query = asked.query(
         DECISIONS,
-        instrument=_instrument(symbol),
+        account_id=account,
+        instrument=instrument_of(symbol),
         outcome=outcome,
         reason=reason,
+        cause=cause,
+        cause_kind=kind if cause is not None else None,
     )
-    return await given.then.decisions(query)
+    return answer(await given.then.decisions(query))
 
 
-@router.get("/equity")
-async def list_equity(given: Given, asked: Asked) -> Page[EquityView]:
-    """Return what accounts were worth, beat by beat."""
-    return await given.then.equity(asked.query(EQUITY))
+@router.get("/equity", response_model=Page[EquityView])
+async def list_equity(
+    given: Given,
+    asked: Asked,
+    account: AccountParameter = None,
+    interval: IntervalParameter = EquityInterval.BEAT,
+) -> Response:
+    """Return what accounts were worth, account by account."""
+    query = asked.query(EQUITY_LISTINGS[interval], account_id=account)
+    return answer(await given.then.equity(query, interval))
 
 
-def _instrument(symbol: str | None) -> int | None:
-    return None if symbol is None else parse_symbol(symbol)
+@router.get("/bookings", response_model=Page[BookingView])
+async def list_bookings(
+    given: Given,
+    asked: Asked,
+    account: AccountParameter = None,
+    symbol: SymbolParameter = None,
+    kind: BookingKind | None = None,
+) -> Response:
+    """Return what changed books and is no trade, account by account."""
+    query = asked.query(
+        BOOKINGS,
+        account_id=account,
+        instrument=instrument_of(symbol),
+        kind=kind,
+    )
+    return answer(await given.then.bookings(query))

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from tidegate_gateway.schemas.base import Model
 
 
@@ -11,3 +13,7 @@ class HealthView(Model):
     status: Literal["ready", "starting", "alive"]
     redis: bool | None = None
     postgres: bool | None = None
+    replica: bool | None = Field(
+        None,
+        description="whether reads are of the replica; null where there is none",
+    )

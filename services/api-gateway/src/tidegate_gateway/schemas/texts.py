@@ -1,5 +1,6 @@
 """Numbers as decimal strings, and names that are checked."""
 
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Annotated
 
@@ -7,6 +8,9 @@ from pydantic import AfterValidator, Field
 
 from tidegate_common.domain.ids import is_account_id, parse_symbol
 from tidegate_common.domain.units import FEN_PER_YUAN, PRICE_SCALE
+
+# China has had no summer time since 1992, and no trading day before 1990 is in any log.
+_SHANGHAI = timezone(timedelta(hours=8))
 
 
 def price_text(price_e4: int) -> str:
@@ -23,6 +27,12 @@ def money_text(fen: int) -> str:
 def millionths_text(number_e6: int) -> str:
     """Return a number with its six decimals: "0.400000"."""
     return f"{Decimal(number_e6).scaleb(-6):f}"
+
+
+def time_text(ts_event_ns: int) -> str:
+    """Return a time in Shanghai, to the microsecond: "2023-02-01T09:30:03+08:00"."""
+    moment = datetime.fromtimestamp(ts_event_ns // 1_000_000_000, _SHANGHAI)
+    return (moment + timedelta(microseconds=ts_event_ns % 1_000_000_000 // 1_000)).isoformat()
 
 
 def _checked_symbol(text: str) -> str:

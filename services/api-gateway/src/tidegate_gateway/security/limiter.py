@@ -142,7 +142,7 @@ class RedisLimiter:
         block = self._blocks.get(name)
         if block is not None and block.count and self._clock.monotonic_seconds() < block.until:
             return _serve(block)
-        if self._breaker.is_open:
+        if not self._breaker.lets_through():
             return await self._local.take(name)
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):

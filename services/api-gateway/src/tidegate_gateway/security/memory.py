@@ -76,7 +76,7 @@ class RedisMemory:
 
     async def _set(self, name: str, value: bytes, *, is_new: bool) -> bytes | None:
         """Store a value, if it is new only where there is none; return what there was."""
-        if self._breaker.is_open:
+        if not self._breaker.lets_through():
             return None
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):

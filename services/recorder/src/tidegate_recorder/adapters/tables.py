@@ -31,6 +31,7 @@ from tidegate_recorder.engine.rows import (
     EquityMinuteRow,
     EquityRow,
     FillRow,
+    InstrumentRow,
     OrderRow,
     OrderUpdateRow,
     PortfolioRow,
@@ -64,6 +65,7 @@ _ROW_TYPES: dict[str, type[tuple[object, ...]]] = {
     "scores": ScoreRow,
     "bars": BarRow,
     "recommendations": RecommendationRow,
+    "instruments": InstrumentRow,
     "dead_letters": DeadLetterRow,
     "audits": AuditRow,
 }

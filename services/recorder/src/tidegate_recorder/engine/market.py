@@ -5,12 +5,13 @@ from itertools import repeat
 
 import numpy as np
 
-from tidegate_common.domain.ids import RunId
+from tidegate_common.domain.ids import RunId, format_symbol
 from tidegate_common.domain.units import Int64Array
 from tidegate_common.errors import ContractError
 from tidegate_common.frames.bars import BarBatch
-from tidegate_common.frames.frame import ScoreBatch
-from tidegate_recorder.engine.rows import BarRow, ScoreRow
+from tidegate_common.frames.frame import Frame, ScoreBatch
+from tidegate_common.frames.rows import ReferenceRows
+from tidegate_recorder.engine.rows import BarRow, InstrumentRow, ScoreRow
 
 DATE_MIN, DATE_MAX = 1900_01_01, 9999_12_31
 _NOTHING: Int64Array = np.zeros(0, np.int64)
@@ -106,6 +107,31 @@ def bar_rows(batch: BarBatch) -> list[BarRow]:
     # The two that repeat have no end.
     rows = zip(repeat(batch.stamp.run_id), repeat(batch.stamp.trade_date), *lists, strict=False)
     return [BarRow(*row) for row in rows]
+
+
+def instrument_rows(frame: Frame) -> list[InstrumentRow]:
+    """Return a row an instrument of an OPEN frame; none of another."""
+    rows, stamp = frame.rows, frame.stamp
+    if not isinstance(rows, ReferenceRows):
+        return []
+    columns = (
+        rows.board,
+        rows.limit_state,
+        rows.is_st,
+        rows.is_suspended,
+        rows.prev_close_e4,
+        rows.limit_up_e4,
+        rows.limit_down_e4,
+        rows.sector,
+    )
+    return [
+        InstrumentRow(stamp.run_id, stamp.trade_date, one, stamp.beat, format_symbol(one), *told)
+        for one, *told in zip(
+            rows.instrument.tolist(),
+            *(column.tolist() for column in columns),
+            strict=True,
+        )
+    ]
 
 
 def check_trade_date(trade_date: int) -> None:

@@ -21,9 +21,14 @@ from tidegate_common.events.portfolio import Booking, EquityPoint, PortfolioBatc
 from tidegate_common.events.recommendations import RecommendationBatch
 from tidegate_common.events.risk import ControlOutcome, Decision, DecisionBatch, JournalEntry
 from tidegate_common.frames.bars import BarBatch
-from tidegate_common.frames.frame import BeatStamp, ScoreBatch
+from tidegate_common.frames.frame import BeatStamp, Frame, ScoreBatch
 from tidegate_common.market.sessions import NS_PER_SECOND, shanghai_date, shanghai_seconds
-from tidegate_recorder.engine.market import ScoreMemory, bar_rows, check_trade_date
+from tidegate_recorder.engine.market import (
+    ScoreMemory,
+    bar_rows,
+    check_trade_date,
+    instrument_rows,
+)
 from tidegate_recorder.engine.rows import (
     AuditRow,
     BarRow,
@@ -37,6 +42,7 @@ from tidegate_recorder.engine.rows import (
     EquityMinuteRow,
     EquityRow,
     FillRow,
+    InstrumentRow,
     JournalRow,
     OrderRow,
     OrderUpdateRow,
@@ -86,6 +92,7 @@ class Projection:
     scores: list[ScoreRow] = field(default_factory=list)
     bars: list[BarRow] = field(default_factory=list)
     recommendations: list[RecommendationRow] = field(default_factory=list)
+    instruments: list[InstrumentRow] = field(default_factory=list)
     dead_letters: list[DeadLetterRow] = field(default_factory=list)
     audits: list[AuditRow] = field(default_factory=list)
     journal: list[JournalRow] = field(default_factory=list)
@@ -147,6 +154,10 @@ class Projection:
     def add_bars(self, batch: BarBatch) -> None:
         """Take the bars of a shard that ended."""
         self.bars.extend(bar_rows(batch))
+
+    def add_instruments(self, frame: Frame) -> None:
+        """Take what instruments are when a day begins; of other beats nothing."""
+        self.instruments.extend(_storable(instrument_rows(frame)))
 
     def add_recommendations(self, batch: RecommendationBatch) -> None:
         """Take the lists that changed."""
@@ -381,6 +392,7 @@ _PLAIN_TABLES = (
     "scores",
     "bars",
     "recommendations",
+    "instruments",
     "dead_letters",
     "audits",
 )

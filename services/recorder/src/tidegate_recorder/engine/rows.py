@@ -246,6 +246,24 @@ class BarRow(NamedTuple):
     amount_fen: int
 
 
+class InstrumentRow(NamedTuple):
+    """What an instrument was when a day began; see `ReferenceRows`."""
+
+    run_id: str
+    trade_date: int
+    instrument: int
+    beat: int
+    symbol: str
+    board: int
+    limit_state: int
+    is_st: bool
+    is_suspended: bool
+    prev_close_e4: int
+    limit_up_e4: int
+    limit_down_e4: int
+    sector: str
+
+
 class RecommendationRow(NamedTuple):
     """A strategy's best and worst instruments, when they changed."""
 

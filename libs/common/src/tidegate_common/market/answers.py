@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 
-from tidegate_cli.rules.question import date_text
 from tidegate_common.domain.enums import LimitState
 from tidegate_common.domain.ids import format_symbol
 from tidegate_common.domain.units import PRICE_SCALE
@@ -101,6 +100,11 @@ def fees_json(fees: FeeRows) -> dict[str, Json]:
         "handling_fee": _fee(fees.handling_fee.value, "turnover", "both", fees.handling_fee),
         "regulatory_fee": _fee(fees.regulatory_fee.value, "turnover", "both", fees.regulatory_fee),
     }
+
+
+def date_text(date: int) -> str:
+    """Return a date as `2023-02-01`."""
+    return f"{date // 10_000:04d}-{date // 100 % 100:02d}-{date % 100:02d}"
 
 
 # A file of a market's days says the same few thousand prices again and again.
