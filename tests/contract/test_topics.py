@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tidegate_cli.services import Topology
+from tidegate_cli.topics import new_topics
 from tidegate_common.events.topics import (
     DEAD_LETTER_PARTITIONS,
     STRIPED_TOPICS,
@@ -83,3 +85,12 @@ def test_topic_stripes_never_mix_partitions(topic: Topic) -> None:
         for (partition, _), stripe in stripes.items()
     )
     assert len(set(stripes.values())) == (12 if topic.name in STRIPED_TOPICS else 3)
+
+
+def test_topics_are_created_with_as_many_replicas_as_asked_for() -> None:
+    """What one broker alone keeps is gone with it, dead letters too."""
+    topics = new_topics(Topology(2, 3), 3)
+
+    assert {topic.replica_count for topic in topics} == {3}
+    assert len(topics) == 2 * len(TOPICS)
+    assert {topic.replica_count for topic in new_topics(Topology())} == {1}

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import stack, tidegate
+from tests.e2e.conftest import outcome_of, stack, tidegate
 
 from tidegate_common.bus.kafka import KafkaBus, KafkaConfig
 from tidegate_common.codec import encode_event
@@ -41,8 +41,11 @@ def test_stack_commands_on_two_partitions_are_recorded_and_verified(
         running.kill("risk-0")
         finished = running.finish()
     verified = tidegate("verify", "day", "--postgres-url", dsn)
+    # Who deploys the services has no `tidegate up` that tells of the run's end.
+    waited = tidegate("run", "wait", "day", "--postgres-url", dsn, "--json")
 
     assert finished.exit_code == 0, finished.stderr
+    assert outcome_of(waited.summary) == outcome_of(finished.summary)
     assert verified.exit_code == 0, verified.stdout + verified.stderr
     # One for the halted account, and one for each of four.
     assert ", 5 controls, " in verified.stdout

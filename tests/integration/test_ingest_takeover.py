@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -142,6 +143,14 @@ class Crew:
                         return member
                 await asyncio.sleep(LOOK_S)
 
+    async def beat_number(self) -> float:
+        """Return what the active one's metric says of the beat that it sends next."""
+        member = await self.active()
+        answer = await self._client.get(f"http://127.0.0.1:{member.port}/metrics")
+        found = re.search(r"^tidegate_ingest_beat_number (\S+)$", answer.text, re.MULTILINE)
+        assert found is not None
+        return float(found[1])
+
     async def until_it_stands_by(self, member: Sequencer) -> None:
         """Return when a sequencer says that it stands by."""
         await self._until(member, lambda status: status["role"] == "standby")
@@ -278,6 +287,8 @@ async def disturb(crew: Crew, ticks: Ticks) -> dict[str, float]:
         return member
 
     await lead(-1)
+    # What an autoscaler measures the lag of signals from.
+    assert await crew.beat_number() > 0
     await strike("first kill", signal.SIGKILL)
     await strike("second kill", signal.SIGKILL)
     zombie = await strike("stop", signal.SIGSTOP)

@@ -301,6 +301,10 @@ Shards = Annotated[
         rich_help_panel=STACK_PANEL,
     ),
 ]
+Replicas = Annotated[
+    int,
+    typer.Option("--replicas", min=1, max=15, help="Brokers that keep each topic."),
+]
 RiskPartitions = Annotated[
     int,
     typer.Option(

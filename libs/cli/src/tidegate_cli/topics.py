@@ -6,8 +6,8 @@ from tidegate_common.bus.kafka import KafkaBus, KafkaConfig
 from tidegate_common.events.topics import DEAD_LETTER_PARTITIONS, TOPICS, partition_count
 
 
-def new_topics(topology: Topology) -> list[NewTopic]:
-    """Return all topics of a deployment."""
+def new_topics(topology: Topology, replica_count: int = 1) -> list[NewTopic]:
+    """Return all topics of a deployment, each kept by so many brokers."""
     topics: list[NewTopic] = []
     for topic in TOPICS:
         count = partition_count(
@@ -16,12 +16,13 @@ def new_topics(topology: Topology) -> list[NewTopic]:
             risk_partition_count=topology.risk_partition_count,
             stripe_count=topology.stripe_count,
         )
-        topics.append(NewTopic(topic.name, count, topic.is_compacted))
-        topics.append(NewTopic(topic.dead_letters, DEAD_LETTER_PARTITIONS))
+        topics.append(NewTopic(topic.name, count, topic.is_compacted, replica_count))
+        letters = NewTopic(topic.dead_letters, DEAD_LETTER_PARTITIONS, replica_count=replica_count)
+        topics.append(letters)
     return topics
 
 
-async def create_topics(config: KafkaConfig, topology: Topology) -> int:
+async def create_topics(config: KafkaConfig, topology: Topology, replica_count: int = 1) -> int:
     """Create the topics that are missing; return how many there are.
 
     Raises
@@ -33,7 +34,7 @@ async def create_topics(config: KafkaConfig, topology: Topology) -> int:
     # Waits for the broker, and says so when there is none.
     await bus.start()
     try:
-        topics = new_topics(topology)
+        topics = new_topics(topology, replica_count)
         await bus.create_topics(topics)
     finally:
         await bus.close()

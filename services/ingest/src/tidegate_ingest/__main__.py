@@ -78,6 +78,7 @@ async def _sequence(
     )
     metrics = IngestMetrics(service.metrics.registry)
     meter = FeedMeter(metrics)
+    metrics.beat_number.set_function(lambda: publisher.next_beat)
     sequencer = Sequencer(
         candidate=candidate,
         leases=leases,

@@ -66,6 +66,7 @@ async def serve_live(service: Service[IngestSettings], spec: RunSpec, live: Live
         metrics=metrics,
     )
     metrics.newest_quote.set_function(lambda: duty.quote_age_seconds(market.now_ns()))
+    metrics.beat_number.set_function(lambda: duty.parts.sequencer.next_beat)
     service.health.status = duty.status
     try:
         await bus.start()

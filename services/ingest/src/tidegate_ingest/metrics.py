@@ -25,6 +25,11 @@ class IngestMetrics:
             "Times that it went on where another sequencer, or an earlier life, had stopped.",
             registry=registry,
         )
+        self.beat_number = Gauge(
+            "tidegate_ingest_beat_number",
+            "Number of the beat that it sends next.",
+            registry=registry,
+        )
         self.rejected_rows = Counter(
             "tidegate_ingest_rejected_rows_total",
             "Rows and lines of the feed that were refused, by reason.",

