@@ -8,6 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_gateway.app import _Measure
+from tidegate_gateway.streams.hub import StreamMetrics
 from tidegate_ingest.metrics import IngestMetrics
 from tidegate_recorder.metrics import RecorderMetrics
 
@@ -18,7 +19,13 @@ def registered_metrics() -> list[dict[str, object]]:
     """Return name, type and labels of every metric that a service of ours can register."""
     stage = StageMetrics()
     registry = CollectorRegistry()
-    owners = (stage, IngestMetrics(registry), RecorderMetrics(registry), _Measure(registry))
+    owners = (
+        stage,
+        IngestMetrics(registry),
+        RecorderMetrics(registry),
+        _Measure(registry),
+        StreamMetrics(registry),
+    )
     metrics = [
         metric
         for owner in owners

@@ -18,6 +18,8 @@ from tidegate_cli.bench.frame import (
     undisturbed,
     with_goal,
 )
+from tidegate_cli.bench.gateway_load import Answered, read_oha
+from tidegate_cli.bench.gateway_seed import Day
 from tidegate_cli.bench.lockstep import round_trips
 from tidegate_common.clock import ManualClock
 from tidegate_common.errors import ConfigError
@@ -116,7 +118,7 @@ def test_round_trips_without_any_count_are_none() -> None:
 def test_find_bench_unknown_name_lists_the_known_ones() -> None:
     """The user learns what there is."""
     assert find_bench("codec").name == "codec"
-    known = "codec, ingest, rules, signals, risk, execution, loop, lockstep"
+    known = "codec, ingest, rules, signals, risk, execution, gateway, loop, lockstep"
     with pytest.raises(ConfigError, match=f"{known}, was 'x'"):
         find_bench("x")
 
@@ -126,6 +128,32 @@ def test_bench_details_name_every_kind_of_figure() -> None:
     assert find_bench("codec").details.startswith("Bench `codec`: ")
     for word in ("`decode_us_*`", "`updates_per_s`", "`beat_us_*`", "`state_mb`", "`scores_us`"):
         assert word in find_bench("signals").details
+
+
+def test_bench_gateway_reads_what_oha_says() -> None:
+    """Seconds become milliseconds, and what was not answered 200 is an error."""
+    said: dict[str, dict[str, float]] = {
+        "summary": {"requestsPerSec": 500.4},
+        "latencyPercentiles": {"p50": 0.001, "p95": 0.0021, "p99": 0.003},
+        "statusCodeDistribution": {"200": 97, "503": 2},
+    }
+
+    assert read_oha(said, 100) == Answered(1.0, 2.1, 3.0, 500, 3)
+
+
+@pytest.mark.parametrize(
+    ("orders", "size"),
+    [(1_000_000, (1_000, 1_000)), (2_000, (2, 1_000)), (50, (1, 50))],
+)
+def test_bench_gateway_day_has_the_orders_that_are_asked_for(
+    orders: int,
+    size: tuple[int, int],
+) -> None:
+    """A small machine measures a small day."""
+    day = Day.of(orders)
+
+    assert (day.account_count, day.beat_count) == size
+    assert len(day.accounts) == size[0]
 
 
 @pytest.mark.parametrize("name", ["codec", "loop"])

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from tidegate_common.errors import ConfigError
 from tidegate_gateway.__main__ import server_config
 from tidegate_gateway.security.gate import is_loopback
+from tidegate_gateway.server import BoundedHttp
 from tidegate_gateway.settings import GatewaySettings
 
 TLS = Path(__file__).parents[2] / "data" / "tls"
@@ -90,4 +91,4 @@ def test_server_trusts_named_proxies_only(proxies: str, *, is_trusting: bool) ->
     config = server_config(FastAPI(), settings_of(trusted_proxies=proxies))
 
     assert config.proxy_headers is is_trusting
-    assert config.h11_max_incomplete_event_size == 16_384
+    assert config.http is BoundedHttp

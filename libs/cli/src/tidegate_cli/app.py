@@ -248,6 +248,10 @@ def bench(
         int,
         typer.Option("--frames", min=0, help="Beats that bench signals measures; 0: 300."),
     ] = 0,
+    orders: Annotated[
+        int,
+        typer.Option("--orders", min=0, help="Recorded orders of bench gateway; 0: a million."),
+    ] = 0,
     data: opt.Data = None,
     days: opt.Days = 0,
     config_dir: opt.ConfigDir = None,
@@ -273,6 +277,7 @@ def bench(
         config_dir,
         instrument_count=instruments,
         frame_count=frames,
+        order_count=orders,
     )
     report = find_bench(name).run(options)
     if as_json:

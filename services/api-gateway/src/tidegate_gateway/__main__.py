@@ -1,11 +1,8 @@
 """Entry point of the gateway."""
 
 import asyncio
-import contextlib
-import os
 import socket
 import ssl
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +33,13 @@ from tidegate_gateway.records import Records
 from tidegate_gateway.resources import Resources
 from tidegate_gateway.security import Security
 from tidegate_gateway.security.gate import Keys, is_loopback
-from tidegate_gateway.security.guard import HEADER_BYTES_MAX
 from tidegate_gateway.security.keys import KeyRing, KeyStore
 from tidegate_gateway.security.limiter import LocalLimiter, Rate, RedisLimiter
 from tidegate_gateway.security.memory import RedisMemory
+from tidegate_gateway.server import OPTIONS, Server, listen_at
 from tidegate_gateway.settings import GatewaySettings
+from tidegate_gateway.streams.hub import StreamHub, StreamMetrics
+from tidegate_gateway.streams.log import Topology
 
 NAME = "gateway"
 Cache = TypeVar("Cache", bound=StampedCache)
@@ -48,20 +47,8 @@ Cache = TypeVar("Cache", bound=StampedCache)
 # Reads take milliseconds: so many connections carry thousands of them a second.
 _POOL_SIZE_MAX = 8
 
-# Requests that run when we are told to stop get so long to end.
-_GRACE_SECONDS = 3
-_BACKLOG = 128
 # A person mistypes a key now and then; a program with a wrong one is told to slow down.
 FAILURES_RATE = Rate(per_second=1.0, burst=20)
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers: the service's bootstrap has them."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +69,27 @@ async def serve(service: Service[GatewaySettings]) -> None:
     """Answer requests until told to stop."""
     settings = service.settings
     settings.check(is_loopback=is_loopback(settings.api_host))
-    listener = _listen(settings.api_host, settings.api_port)
+    listener = listen_at(settings.api_host, settings.api_port)
     async with AsyncExitStack() as stack:
         # The last that is entered ends first.
         stack.callback(listener.close)
         servers = await _open(settings, stack)
-        resources = _resources(service, servers)
+        streams = StreamHub(
+            servers.bus,
+            Topology(
+                settings.shard_count,
+                settings.risk_partition_count,
+                settings.stripe_count,
+            ),
+            metrics=StreamMetrics(service.metrics.registry),
+        )
+        resources = _resources(service, servers, streams)
         stack.callback(setattr, service.health, "is_ready", False)  # noqa: FBT003  # its value
         await servers.bus.start()
         async with asyncio.TaskGroup() as tasks:
             replica = servers.replica
             watching = tasks.create_task(replica.watch()) if replica else None
-            await _answer(service, create_app(resources), listener, servers.ring)
+            await _answer(service, create_app(resources), listener, servers.ring, streams)
             if watching:
                 watching.cancel()
 
@@ -137,7 +133,11 @@ async def _open(settings: GatewaySettings, stack: AsyncExitStack) -> _Servers:
     )
 
 
-def _resources(service: Service[GatewaySettings], servers: _Servers) -> Resources:
+def _resources(
+    service: Service[GatewaySettings],
+    servers: _Servers,
+    streams: StreamHub,
+) -> Resources:
     settings = service.settings
     redis, seconds = settings.redis, settings.read_timeout_seconds
 
@@ -172,6 +172,7 @@ def _resources(service: Service[GatewaySettings], servers: _Servers) -> Resource
         ),
         records=Records(servers.primary, timeout_seconds=seconds),
         body_bytes_max=settings.body_bytes_max,
+        streams=streams,
     )
 
 
@@ -180,10 +181,11 @@ async def _answer(
     app: FastAPI,
     listener: socket.socket,
     ring: KeyRing | None,
+    streams: StreamHub,
 ) -> None:
     host, port = listener.getsockname()[:2]
     settings = service.settings
-    server = _Server(server_config(app, settings))
+    server = Server(server_config(app, settings))
     service.health.status = lambda: {"api_host": host, "api_port": port, "auth": settings.auth}
     if ring is not None:
         # The first callers do not have to come again.
@@ -192,9 +194,12 @@ async def _answer(
     service.log.info("api_listens", host=host, port=port, auth=settings.auth)
     async with asyncio.TaskGroup() as tasks:
         keeping = tasks.create_task(ring.keep_fresh()) if ring is not None else None
-        tasks.create_task(server.serve(sockets=[listener]))
+        reading = tasks.create_task(streams.run())
+        serving = tasks.create_task(server.serve(sockets=[listener]))
         await service.stopping.wait()
         server.should_exit = True
+        await serving
+        reading.cancel()
         if keeping is not None:
             keeping.cancel()
 
@@ -210,14 +215,7 @@ def server_config(app: FastAPI, settings: GatewaySettings) -> uvicorn.Config:
     proxies = settings.trusted_proxies
     config = uvicorn.Config(
         app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        # It reads headers of a bounded size only.
-        http="h11",
-        h11_max_incomplete_event_size=HEADER_BYTES_MAX,
-        server_header=False,
+        **OPTIONS,
         # Who may say on whose behalf he comes; else a caller could name himself.
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies or None,
@@ -264,15 +262,6 @@ def open_redis(address: str, *, timeout_seconds: float) -> Redis:
         socket_timeout=timeout_seconds,
         max_connections=16,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket, or say in one line why there is none."""
-    try:
-        return socket.create_server((host, port), backlog=_BACKLOG)
-    except OSError as error:
-        message = f"cannot listen on {host}:{port} for the API: {os.strerror(error.errno or 0)}"
-        raise ConfigError(message) from error
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from tidegate_gateway.routes import (
     recommendations,
     requests,
     rulebook,
+    stream,
 )
 from tidegate_gateway.security import Role, require
 from tidegate_gateway.security.guard import Guard, GuardOptions
@@ -57,6 +58,7 @@ _READ_ROUTERS: Final[Sequence[APIRouter]] = (
     rulebook.router,
     reads.router,
     lineage.router,
+    stream.router,
 )
 # Routers whose routes say themselves which role they ask for.
 _WRITE_ROUTERS: Final[Sequence[APIRouter]] = (requests.router, backtests.router)

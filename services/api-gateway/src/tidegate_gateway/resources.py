@@ -28,6 +28,7 @@ from tidegate_gateway.schemas.runs import RunView
 from tidegate_gateway.security.gate import Security
 from tidegate_gateway.security.guard import BODY_BYTES_MAX
 from tidegate_gateway.security.memory import Memory, NoMemory
+from tidegate_gateway.streams.hub import StreamHub
 
 
 class Publisher(Protocol):
@@ -169,6 +170,7 @@ class Resources:
     memory: Memory = field(default_factory=NoMemory)
     records: Records = field(default_factory=NoRecords)
     body_bytes_max: int = BODY_BYTES_MAX
+    streams: StreamHub | None = None
 
 
 async def resources_of(connection: HTTPConnection) -> Resources:

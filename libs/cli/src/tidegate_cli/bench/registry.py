@@ -9,6 +9,7 @@ from typing import Final
 from tidegate_cli.bench.codec import bench_codec
 from tidegate_cli.bench.execution import bench_execution
 from tidegate_cli.bench.frame import BenchReport
+from tidegate_cli.bench.gateway import bench_gateway
 from tidegate_cli.bench.ingest import bench_ingest
 from tidegate_cli.bench.lockstep import bench_lockstep
 from tidegate_cli.bench.loop import bench_loop
@@ -42,6 +43,7 @@ BENCHES: Final = (
     Bench("signals", "every A-share's indicators, beside TA-Lib and others, us", bench_signals),
     Bench("risk", "orders through risk, beside NautilusTrader and VeighNa, us", bench_risk),
     Bench("execution", "the simulated exchange with 10,000 resting orders, us", bench_execution),
+    Bench("gateway", "the gateway's reads beside a bare FastAPI, ms and requests/s", bench_gateway),
     Bench("loop", "the backtester's loop, beats/s", bench_loop),
     Bench("lockstep", "the whole stack through the broker, beats/s", bench_lockstep),
 )
