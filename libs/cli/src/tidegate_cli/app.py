@@ -240,18 +240,9 @@ def bench(
         typer.Option("--list", help="List the benches, or what the figures of NAME mean; exit."),
     ] = False,
     repeats: Annotated[int, typer.Option("--repeats", min=0, help="0: the bench's own.")] = 0,
-    instruments: Annotated[
-        int,
-        typer.Option("--instruments", min=0, help="Of benches signals and risk; 0: every A-share."),
-    ] = 0,
-    frames: Annotated[
-        int,
-        typer.Option("--frames", min=0, help="Beats that bench signals measures; 0: 300."),
-    ] = 0,
-    orders: Annotated[
-        int,
-        typer.Option("--orders", min=0, help="Recorded orders of bench gateway; 0: a million."),
-    ] = 0,
+    instruments: opt.BenchInstruments = 0,
+    frames: opt.BenchFrames = 0,
+    orders: opt.BenchOrders = 0,
     data: opt.Data = None,
     days: opt.Days = 0,
     config_dir: opt.ConfigDir = None,

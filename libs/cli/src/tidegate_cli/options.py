@@ -365,3 +365,15 @@ PostgresUrl = Annotated[
         rich_help_panel=STACK_PANEL,
     ),
 ]
+BenchInstruments = Annotated[
+    int,
+    typer.Option("--instruments", min=0, help="Of benches signals and risk; 0: every A-share."),
+]
+BenchFrames = Annotated[
+    int,
+    typer.Option("--frames", min=0, help="Beats that bench signals measures; 0: 300."),
+]
+BenchOrders = Annotated[
+    int,
+    typer.Option("--orders", min=0, help="Recorded orders of bench gateway; 0: a million."),
+]
