@@ -212,9 +212,11 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def tidegate(*arguments: object, **extra: str) -> Finished:
-    """Run a command to its end."""
+    """Run a command to its end; a stack of it takes a free port, as others may run beside it."""
+    port = ("--gateway-port", 0) if arguments[0] == "up" else ()
     done = subprocess.run(
-        [sys.executable, "-m", "tidegate_cli", *map(str, arguments)],
+        # What the caller says comes later, and wins.
+        [sys.executable, "-m", "tidegate_cli", *map(str, (arguments[0], *port, *arguments[1:]))],
         capture_output=True,
         text=True,
         check=False,
@@ -237,6 +239,7 @@ def stack(data_dir: Path, *arguments: object, **extra: str) -> Iterator[Stack]:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "tidegate_cli", "up", "--data-dir", str(data_dir)),
+                *("--gateway-port", "0"),
                 *map(str, arguments),
             ],
             stdout=subprocess.PIPE,

@@ -10,15 +10,14 @@ from tests.e2e.conftest import stack, tidegate
 
 from tidegate_common.bus.kafka import KafkaBus, KafkaConfig
 from tidegate_common.events.message import Message
-from tidegate_common.events.topics import BACKTESTS, LEASES, TOPICS
+from tidegate_common.events.topics import BACKTESTS, LEASES, REJECTS, TOPICS
 
 GARBAGE = b"\xff not a message of ours"
 MARKET = ("--instruments", 20, "--seed", 8, "--accounts", 2)
 # Who reads snapshots checks them by checksum and passes over what does not add up; what is no
-# lease is a line in the log of ingest. Nobody reads backtests here: there is no worker.
-READ_TOPICS = [
-    topic for topic in TOPICS if not topic.is_compacted and topic not in {LEASES, BACKTESTS}
-]
+# lease is a line in the log of ingest. No service reads refused rows; backtests have no worker here.
+UNREAD = {LEASES, REJECTS, BACKTESTS}
+READ_TOPICS = [topic for topic in TOPICS if not topic.is_compacted and topic not in UNREAD]
 LATE_STRATEGY = """\
 from tidegate_signals.engine.features.spec import Period
 from tidegate_signals.engine.strategies.strategy import Opinions, Strategy

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from msgspec import structs
 from msgspec.structs import replace
 
 from tidegate_common.codec import decode_event, encode_event
@@ -15,6 +16,7 @@ from tidegate_common.domain.enums import (
 )
 from tidegate_common.domain.ids import AccountId, FillId, OrderId, RequestId, RunId
 from tidegate_common.errors import ContractError
+from tidegate_common.events.audit import AuditRecord
 from tidegate_common.events.execution import FillBatch
 from tidegate_common.events.message import DeadLetter
 from tidegate_common.events.orders import CancelOrder, OrderBatch
@@ -295,6 +297,29 @@ def test_dead_letter_quotes_no_nul(rows: Projection) -> None:
     rows.add_dead_letter(DeadLetter("t", 0, 5, "risk-0", "found \0", "AA=="), "main")
 
     assert rows.dead_letters[0].reason == "found \N{REPLACEMENT CHARACTER}"
+
+
+def test_audit_row_is_the_record(rows: Projection) -> None:
+    """Who asked for what, and how it was answered."""
+    record = AuditRecord(
+        audit_id="0" * 32,
+        ts_ns=7,
+        caller="desk-1",
+        key_id="0123456789ab",
+        role="trade",
+        peer="192.0.2.7",
+        method="POST",
+        path="/v1/orders",
+        request_id="q3",
+        status=202,
+        body="{}",
+    )
+
+    rows.add_audit(record)
+    with pytest.raises(ContractError, match="ts_ns must be a whole number of 64 bits"):
+        rows.add_audit(replace(record, ts_ns=2**63))
+
+    assert [row._asdict() for row in rows.audits] == [structs.asdict(record)]
 
 
 def test_batch_with_a_number_beyond_64_bits_adds_nothing(rows: Projection) -> None:
