@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from tidegate_common.events.audit import AuditRecord
 from tidegate_common.runtime.logging import get_logger
+from tidegate_gateway.docs_page import add_docs_page
 from tidegate_gateway.problems import MEDIA_TYPE, Problem, add_problem_handlers
 from tidegate_gateway.resources import Resources
 from tidegate_gateway.routes import (
@@ -85,6 +86,8 @@ def create_app(resources: Resources) -> FastAPI:
         version="1",
         description=_DESCRIPTION,
         default_response_class=JSONResponse,
+        docs_url=None,
+        redoc_url=None,
     )
 
     async def audit(record: AuditRecord) -> None:
@@ -105,6 +108,7 @@ def create_app(resources: Resources) -> FastAPI:
     for router in _WRITE_ROUTERS:
         app.include_router(router, responses=_problems(_WRITE_TEXTS))
     app.include_router(health.router)
+    add_docs_page(app)
     if resources.security.origins:
         app.add_middleware(
             CORSMiddleware,
