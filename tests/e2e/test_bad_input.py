@@ -15,7 +15,7 @@ from tidegate_common.events.topics import BACKTESTS, LEASES, REJECTS, TOPICS
 GARBAGE = b"\xff not a message of ours"
 MARKET = ("--instruments", 20, "--seed", 8, "--accounts", 2)
 # Who reads snapshots checks them by checksum and passes over what does not add up; what is no
-# lease is a line in the log of ingest. No service reads refused rows; backtests have no worker here.
+# lease is a line in the log of ingest. Refused rows have no reader, and backtests no worker here.
 UNREAD = {LEASES, REJECTS, BACKTESTS}
 READ_TOPICS = [topic for topic in TOPICS if not topic.is_compacted and topic not in UNREAD]
 LATE_STRATEGY = """\
