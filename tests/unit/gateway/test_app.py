@@ -291,6 +291,30 @@ async def test_cancel_request_names_order_and_account(desk: Desk) -> None:
     )
 
 
+async def test_method_that_a_path_has_not_is_405_with_those_it_has(desk: Desk) -> None:
+    """Also where two routes share the path."""
+    response = await desk.client.delete("/v1/orders")
+
+    assert response.headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize(
+    "query", ["orders?to=0.5", "orders?from=1675215000", "rules/600519.SH?date=0"]
+)
+async def test_time_that_is_a_number_is_422(desk: Desk, query: str) -> None:
+    """Nobody knows whether it counts seconds or is a mistake."""
+    response = await desk.client.get(f"/v1/{query}")
+
+    assert "must begin with a day such as 2023-02-01" in assert_problem(response, 422)
+
+
+async def test_symbol_of_foreign_digits_is_422(desk: Desk) -> None:
+    """Python takes them for digits, the document does not."""
+    response = await desk.client.get("/v1/orders", params={"symbol": "٦٠٠٥١٩.SH"})
+
+    assert "symbol must look like 600519.SH" in assert_problem(response, 422)
+
+
 async def test_cancel_request_of_something_else_is_422(desk: Desk) -> None:
     """An id of another form belongs to no account."""
     response = await desk.client.post("/v1/orders/nonsense/cancel", headers=KEY)

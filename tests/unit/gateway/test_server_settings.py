@@ -1,5 +1,6 @@
 """How the gateway's server may be set up, and how not."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from fastapi import FastAPI
 from tidegate_common.errors import ConfigError
 from tidegate_gateway.__main__ import server_config
 from tidegate_gateway.security.gate import is_loopback
-from tidegate_gateway.server import BoundedHttp
+from tidegate_gateway.server import BoundedHttp, listen_at
 from tidegate_gateway.settings import GatewaySettings
 
 TLS = Path(__file__).parents[2] / "data" / "tls"
@@ -92,3 +93,9 @@ def test_server_trusts_named_proxies_only(proxies: str, *, is_trusting: bool) ->
 
     assert config.proxy_headers is is_trusting
     assert config.http is BoundedHttp
+
+
+def test_listener_sends_an_answer_at_once() -> None:
+    """What it accepts does so too."""
+    with listen_at("127.0.0.1", 0) as listener:
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

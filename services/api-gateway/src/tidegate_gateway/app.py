@@ -122,7 +122,10 @@ def create_app(resources: Resources) -> FastAPI:
 
 def _problems(texts: dict[int, str]) -> dict[int | str, dict[str, object]]:
     """Return what the document says of errors."""
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    schema = Problem.model_json_schema()
+    # The document has another root than the model's own, where a reference would lead nowhere.
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldProblem"]
+    content = {MEDIA_TYPE: {"schema": schema}}
     return {status: {"content": content, "description": texts[status]} for status in sorted(texts)}
 
 

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.websockets import WebSocketState
 
 from tidegate_common.errors import TransientError
@@ -104,9 +105,23 @@ def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
     return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=problems)
 
 
-def _on_http(_request: Request, error: Exception) -> JSONResponse:
+def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return problem_response(HTTPStatus(error.status_code), str(error.detail), headers=error.headers)
+    status, headers = HTTPStatus(error.status_code), error.headers
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(_methods_at(request))}
+    return problem_response(status, str(error.detail), headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return what may be done at a path; the router knows only the first of its routes."""
+    scope = {**request.scope}
+    found = set()
+    for method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"):
+        scope["method"] = method
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes):
+            found.add(method)
+    return sorted(found)
 
 
 def _on_bug(_request: Request, _error: Exception) -> JSONResponse:

@@ -23,7 +23,7 @@ FillId = NewType("FillId", str)
 RequestId = NewType("RequestId", str)
 
 EXCHANGE_STEP = 1_000_000
-_SYMBOL = re.compile(r"(\d{6})\.(SH|SZ|BJ)")
+_SYMBOL = re.compile(r"([0-9]{6})\.(SH|SZ|BJ)")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,31}")
 

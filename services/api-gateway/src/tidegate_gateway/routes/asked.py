@@ -6,12 +6,11 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime
 
 from tidegate_common.domain.ids import parse_symbol
 from tidegate_gateway.pages import Listing, PageQuery, Value, parse_cursor
 from tidegate_gateway.problems import ProblemError
-from tidegate_gateway.schemas.texts import AccountText, SymbolText
+from tidegate_gateway.schemas.texts import AccountText, MomentText, SymbolText
 
 ROWS_MAX = 1_000
 
@@ -43,7 +42,7 @@ LimitParameter = Annotated[
 ]
 NewestParameter = Annotated[bool, Query(description="the other end first")]
 FromParameter = Annotated[
-    AwareDatetime | None,
+    MomentText | None,
     Query(
         alias="from",
         description="market time, ISO 8601 with offset; what happened then or later",
@@ -51,7 +50,7 @@ FromParameter = Annotated[
     ),
 ]
 ToParameter = Annotated[
-    AwareDatetime | None,
+    MomentText | None,
     Query(
         description="market time, ISO 8601 with offset; what happened before it",
         examples=["2023-02-01T15:00:00+08:00"],

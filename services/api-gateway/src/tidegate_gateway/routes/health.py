@@ -19,7 +19,7 @@ async def livez() -> HealthView:
     return HealthView(status="alive")
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={HTTPStatus.SERVICE_UNAVAILABLE: {"model": HealthView}})
 async def readyz(given: Given, response: Response) -> HealthView:
     """Tell which servers answer; one is enough, because each stands in for the other."""
     redis, postgres = await _answers(given.now.ping()), await _answers(given.then.ping())

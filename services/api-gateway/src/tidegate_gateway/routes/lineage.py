@@ -10,11 +10,12 @@ from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given
 from tidegate_gateway.routes.answers import answer
 from tidegate_gateway.schemas.lineage import LineageView
+from tidegate_gateway.schemas.texts import OrderText
 
 router = APIRouter(prefix="/v1", tags=["history"])
 
 OrderPath = Annotated[
-    str,
+    OrderText,
     Path(
         max_length=150,
         description="of an order, or of a decision that made none: they are named alike",
@@ -26,11 +27,7 @@ OrderPath = Annotated[
 @router.get("/lineage/{order_id}", response_model=LineageView)
 async def get_lineage(order_id: OrderPath, given: Given) -> Response:
     """Return an order's frame, score, decision with all layers, states and fills."""
-    try:
-        key = OrderKey.parse(order_id)
-    except ValueError as error:
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
-    found = await given.lineages.find(key)
+    found = await given.lineages.find(OrderKey.parse(order_id))
     if found is None:
         detail = f"there is no decision {order_id}, or it is not recorded yet"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)

@@ -1,11 +1,9 @@
 """The market as a run sees it: newest quotes, bars, scores and reference data."""
 
-from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
 from tidegate_common.domain.enums import Board
 from tidegate_common.domain.ids import parse_symbol
@@ -32,7 +30,7 @@ from tidegate_gateway.schemas.market import (
     QuoteView,
     ScoreView,
 )
-from tidegate_gateway.schemas.texts import SymbolText, time_text
+from tidegate_gateway.schemas.texts import DayText, MomentText, SymbolText, time_text
 
 router = APIRouter(prefix="/v1", tags=["market"])
 
@@ -59,11 +57,11 @@ IntervalParameter = Annotated[
 ]
 StrategyName = Annotated[str, Query(pattern=r"^[^\x00]{1,100}$", examples=["cross"])]
 AtParameter = Annotated[
-    AwareDatetime | None,
+    MomentText | None,
     Query(description="market time, ISO 8601 with offset; the newest if none"),
 ]
 DateParameter = Annotated[
-    date | None,
+    DayText | None,
     Query(description="the last day up to this one; the newest if none", examples=["2023-02-01"]),
 ]
 PrefixParameter = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 
 from tidegate_common.domain.enums import ControlCommand
-from tidegate_common.domain.ids import AccountId, OrderId, RequestId, is_account_id
+from tidegate_common.domain.ids import AccountId, OrderId, RequestId
 from tidegate_common.events.orders import CancelRequest, ControlRequest, RequestEnvelope
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given
@@ -17,13 +17,11 @@ from tidegate_gateway.schemas.requests import (
     RequestStatusView,
     RequestView,
 )
-from tidegate_gateway.schemas.texts import AccountText, RequestText
+from tidegate_gateway.schemas.texts import AccountText, OrderText, RequestText
 from tidegate_gateway.security import Role, require
 from tidegate_gateway.writes import Writing
 
-OrderPath = Annotated[str, Path(max_length=150, examples=["20230201-a1b2.12.A1.0"])]
-
-_ORDER_ID_PARTS = 4
+OrderPath = Annotated[OrderText, Path(max_length=150, examples=["run-1.0.A1.0"])]
 
 router = APIRouter(prefix="/v1", tags=["requests"])
 
@@ -39,7 +37,7 @@ async def request_order(body: OrderBody, write: Writing) -> RequestView:
 @router.post("/orders/{order_id}/cancel", status_code=HTTPStatus.ACCEPTED)
 async def request_cancel(order_id: OrderPath, write: Writing) -> RequestView:
     """Ask risk to cancel a working order."""
-    account_id = _account_of(order_id)
+    account_id = AccountId(order_id.split(".")[2])
     cancel = CancelRequest(RequestId(write.request_id), account_id, OrderId(order_id))
     await write.send(RequestEnvelope(cancel=cancel), account_id)
     return RequestView(request_id=write.request_id)
@@ -100,12 +98,3 @@ async def get_request(
         detail = f"nothing is recorded of request {request_id}: it may be under way"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)
     return found
-
-
-def _account_of(order_id: str) -> AccountId:
-    """Return the account in an order's id, which is run.beat.account.sequence."""
-    parts = order_id.split(".")
-    if len(parts) != _ORDER_ID_PARTS or not is_account_id(parts[2]):
-        detail = f"order_id must be run.beat.account.sequence, was {order_id!r}"
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-    return AccountId(parts[2])

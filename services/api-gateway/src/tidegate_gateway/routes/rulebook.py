@@ -1,7 +1,6 @@
 """What holds: the rule book for an instrument and a day, and the strategies of a run."""
 
 import asyncio
-from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated
@@ -24,7 +23,7 @@ from tidegate_gateway.routes.asked import RunParameter
 from tidegate_gateway.schemas.market import InstrumentView
 from tidegate_gateway.schemas.rules import RulesView
 from tidegate_gateway.schemas.strategies import StrategiesView, StrategyView
-from tidegate_gateway.schemas.texts import SymbolText
+from tidegate_gateway.schemas.texts import DayText, SymbolText
 
 router = APIRouter(prefix="/v1", tags=["market"])
 
@@ -34,7 +33,7 @@ _PRICE_CNY_MAX = Decimal(10_000_000)
 
 InstrumentPath = Annotated[SymbolText, Path(examples=["600519.SH"])]
 DateParameter = Annotated[
-    date | None,
+    DayText | None,
     Query(
         alias="date",
         description="a trading day; the last one that a run had the instrument on if none",

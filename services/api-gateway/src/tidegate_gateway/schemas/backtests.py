@@ -20,6 +20,8 @@ DAYS_MAX = 10_000
 # A day of the whole market in 3 s beats is 26 million rows; ten of them.
 SYNTHETIC_ROWS_MAX = 260_000_000
 CASH_CNY_MAX = Decimal(10) ** 12
+# Beyond it numbers of JSON are not exact everywhere.
+SEED_MAX = 2**53 - 1
 
 # No part begins with a dot, so no path leads up, and none is absolute.
 FilePath = Annotated[
@@ -74,7 +76,7 @@ class BacktestBody(Model):
         examples=["5000000.00"],
     )
     limits: ConfigName = Field("default", description="name of limits and costs")
-    seed: int = Field(7, ge=0, le=2**63 - 1)
+    seed: int = Field(7, ge=0, le=SEED_MAX)
     instruments: int = Field(300, ge=1, le=INSTRUMENTS_MAX, description="of a synthetic market")
     beats: int = Field(400, ge=1, le=BEATS_MAX, description="a day, of a synthetic market")
 
