@@ -174,6 +174,20 @@ async def test_memory_redis_away_knows_nothing(prefix: str) -> None:
     assert found == [Known.NEW] * 4
 
 
+async def test_keys_more_than_are_read_the_newest_are_good(pool: Pool) -> None:
+    """Who just made a key can use it, however many there were before."""
+    store, clock = KeyStore(pool, keys_max=2), ManualClock(1_000)
+    made = [make_key("desk", Role.READ, [], now_ns=now_ns) for now_ns in (900, 902, 901)]
+    for _, key in made:
+        await store.add(key)
+    ring = KeyRing(store.live, clock)
+
+    await ring.refresh()
+
+    assert [ring.find(text) for text, _ in made] == [None, made[1][1].caller, made[2][1].caller]
+    assert await store.all() == [made[2][1], made[1][1]]
+
+
 async def test_keys_are_stored_hashed_and_revoked_without_a_restart(pool: Pool) -> None:
     """What is in the database opens nothing."""
     store, clock = KeyStore(pool), ManualClock(1_000)

@@ -292,8 +292,8 @@ async def test_stream_bad_message_is_answered_with_an_error(said: str, detail: s
     assert detail in answer["detail"]
 
 
-async def test_stream_limits_close_clients() -> None:
-    """Too many, too large, too idle, not text."""
+async def test_stream_limits_close_clients(caplog: pytest.LogCaptureFixture) -> None:
+    """Too many, too large, too idle, not text; who is refused is no fault of the log."""
     limits = StreamLimits(clients_max=1, idle_seconds=0.01, message_characters_max=10)
     codes = []
     async with gateway(await make_bus(), limits) as address:
@@ -309,6 +309,7 @@ async def test_stream_limits_close_clients() -> None:
                 codes.append(client.close_code)
 
     assert refused.value.response.status_code == 503
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
     assert codes[0] == 1000
     assert set(codes[1:]) <= {1000, 1003, 1009}
 

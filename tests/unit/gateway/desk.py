@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tidegate_common.codec import decode_event
+from tidegate_common.codec import decode_event, encode_event
 from tidegate_common.errors import TransientError
 from tidegate_common.events.audit import AuditRecord
 from tidegate_common.events.message import Message
+from tidegate_common.events.portfolio import AccountBooks
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import AUDITS
 from tidegate_common.frames.frame import Frame
 from tidegate_common.store.redis import CachedPortfolio, CachedRecommendations
+from tidegate_common.store.stamped import Stamped
 from tidegate_common.testing.scripted_run import ScriptedRun
 from tidegate_gateway.app import create_app
 from tidegate_gateway.lineage import OrderKey
@@ -59,9 +61,10 @@ class FakeNow:
     portfolios: dict[str, CachedPortfolio] = field(default_factory=dict)
     is_away: bool = False
 
-    async def get(self, account_id: str) -> CachedPortfolio | None:
+    async def stamped(self, account_id: str) -> Stamped | None:
         await self.ping()
-        return self.portfolios.get(account_id)
+        found = self.portfolios.get(account_id)
+        return stamped(found) if found else None
 
     async def get_many(self, account_ids: Sequence[str]) -> list[CachedPortfolio]:
         await self.ping()
@@ -220,6 +223,13 @@ class FakeThen:
 def cached(account: str, beat: int) -> CachedPortfolio:
     """Return a portfolio as a cache has it."""
     return CachedPortfolio("run-1", beat, SCRIPT.portfolio(account, beat))
+
+
+def stamped(found: CachedPortfolio) -> Stamped:
+    """Return a portfolio as Redis keeps it."""
+    books = AccountBooks(found.portfolio, found.open_orders)
+    key = f"portfolio:{found.portfolio.account_id}"
+    return Stamped(key, found.run_id, found.beat, encode_event(books))
 
 
 @dataclass

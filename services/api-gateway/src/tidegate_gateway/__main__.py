@@ -101,6 +101,8 @@ async def _open(settings: GatewaySettings, stack: AsyncExitStack) -> _Servers:
             service=NAME,
             size_max=_POOL_SIZE_MAX,
             command_timeout_seconds=settings.read_timeout_seconds,
+            # Every statement of the gateway is whole in itself.
+            has_session_state=False,
         )
         # Not `close`, which waits for connections that a stalled server holds.
         stack.callback(pool.terminate)

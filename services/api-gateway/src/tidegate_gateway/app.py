@@ -26,6 +26,7 @@ from tidegate_gateway.routes import (
     rulebook,
     stream,
 )
+from tidegate_gateway.routes.hot import HotReads
 from tidegate_gateway.security import Role, require
 from tidegate_gateway.security.guard import Guard, GuardOptions
 from tidegate_gateway.writes import audit_message
@@ -109,6 +110,8 @@ def create_app(resources: Resources) -> FastAPI:
         app.include_router(router, responses=_problems(_WRITE_TEXTS))
     app.include_router(health.router)
     add_docs_page(app)
+    # Inside of CORS, which is added later.
+    app.add_middleware(HotReads, resources=resources)
     if resources.security.origins:
         app.add_middleware(
             CORSMiddleware,

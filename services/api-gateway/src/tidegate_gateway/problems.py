@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
-from starlette.websockets import WebSocketState
 
 from tidegate_common.errors import TransientError
 
@@ -82,14 +81,22 @@ def problem_response(
     return JSONResponse(content, status.value, away | dict(headers or {}), MEDIA_TYPE)
 
 
-async def _on_problem(connection: Request | WebSocket, error: Exception) -> JSONResponse:
+def response_of(error: ProblemError | TransientError) -> JSONResponse:
+    """Return the answer to an error that ends a request."""
+    if isinstance(error, ProblemError):
+        return problem_response(error.status, error.detail, headers=error.headers)
+    return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+
+
+# These two refuse WebSockets too. No plain functions: those run in a thread of their own.
+async def _on_problem(_connection: Request | WebSocket, error: Exception) -> JSONResponse:
     assert isinstance(error, ProblemError)
-    response = problem_response(error.status, error.detail, headers=error.headers)
-    return await _deny(connection, response)
+    return response_of(error)
 
 
-async def _on_transient(connection: Request | WebSocket, error: Exception) -> JSONResponse:
-    return await _deny(connection, problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error)))
+async def _on_transient(_connection: Request | WebSocket, error: Exception) -> JSONResponse:
+    assert isinstance(error, TransientError)
+    return response_of(error)
 
 
 def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -128,12 +135,3 @@ def _on_bug(_request: Request, _error: Exception) -> JSONResponse:
     # The server logs it; what it says is not for the outside.
     detail = "the gateway has a fault; its log says more"
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
-
-
-async def _deny(connection: Request | WebSocket, response: JSONResponse) -> JSONResponse:
-    """Answer the opening of a WebSocket with the problem: what is returned is for HTTP alone."""
-    if not isinstance(connection, WebSocket):
-        return response
-    if connection.application_state is WebSocketState.CONNECTING:
-        await connection.send_denial_response(response)
-    return response

@@ -1,7 +1,8 @@
 """The newest quotes, fetched from Redis at most every so often, however many ask."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,8 @@ from tidegate_common.frames.rows import QuoteRows
 
 # Half of the time in which they are written anew.
 FRESH_SECONDS = 0.25
+# A page of 100 quotes has 60 kB, the largest ten times as much.
+_PAGES_MAX = 64
 
 
 class Quotes(Protocol):
@@ -26,10 +29,21 @@ class Newest:
 
     stamp : of the last beat that all shards know.
     rows : sorted by instrument.
+    pages : answers that were made of them, by what was asked.
     """
 
     stamp: BeatStamp
     rows: QuoteRows
+    pages: dict[Hashable, bytes] = field(default_factory=dict, compare=False)
+
+    def page(self, asked: Hashable, render: Callable[[], bytes]) -> bytes:
+        """Return an answer, made once as long as these are the newest quotes."""
+        found = self.pages.get(asked)
+        if found is None:
+            found = render()
+            if len(self.pages) < _PAGES_MAX:
+                self.pages[asked] = found
+        return found
 
     def row_of(self, instrument: int) -> int | None:
         """Return the row of an instrument, None where it has none."""

@@ -13,8 +13,10 @@ from tidegate_common.events.message import Message
 from tidegate_common.events.run import RunSpec
 from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_common.store.redis import CachedPortfolio, CachedRecommendations
+from tidegate_common.store.stamped import Stamped
 from tidegate_gateway.lineage import OrderKey
 from tidegate_gateway.pages import PageQuery
+from tidegate_gateway.portfolio_texts import PortfolioTexts
 from tidegate_gateway.quotes import QuoteBoard
 from tidegate_gateway.records import NoRecords
 from tidegate_gateway.schemas.backtests import BacktestResultView, BacktestView
@@ -41,8 +43,8 @@ class Publisher(Protocol):
 class Now(Protocol):
     """The portfolios of now; `PortfolioCache` in production. TransientError when it is away."""
 
-    async def get(self, account_id: str) -> CachedPortfolio | None:
-        """Return an account's portfolio."""
+    async def stamped(self, account_id: str) -> Stamped | None:
+        """Return an account's portfolio as it is kept."""
 
     async def get_many(self, account_ids: Sequence[str]) -> list[CachedPortfolio]:
         """Return the portfolios of those that have one, in the same order."""
@@ -171,6 +173,7 @@ class Resources:
     records: Records = field(default_factory=NoRecords)
     body_bytes_max: int = BODY_BYTES_MAX
     streams: StreamHub | None = None
+    texts: PortfolioTexts = field(default_factory=PortfolioTexts)
 
 
 async def resources_of(connection: HTTPConnection) -> Resources:

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from tidegate_common.errors import ConfigError
 from tidegate_gateway.security.guard import HEADER_BYTES_MAX
@@ -55,12 +57,25 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
 
+class QuietSockets(WebSocketsSansIOProtocol):
+    """Uvicorn's WebSockets, without a line of the log for each that the application refuses.
+
+    Uvicorn itself takes a whole denial response for an application that returned too early.
+    """
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send; a refusal that is whole ends the handshake."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
+
+
 OPTIONS: Final[Mapping[str, Any]] = {
     "log_config": None,
     "access_log": False,
     "lifespan": "off",
     "http": BoundedHttp,
-    "ws": "websockets-sansio",
+    "ws": QuietSockets,
     "ws_max_size": _SOCKET_MESSAGE_BYTES_MAX,
     # Messages are small, and each client would have its own compressor to feed.
     "ws_per_message_deflate": False,

@@ -25,7 +25,7 @@ import httpx
 
 from tidegate_cli.bench.frame import BenchReport, Better, Metric, with_goal
 from tidegate_cli.bench.gateway_load import Answered, client_name, drive
-from tidegate_cli.bench.gateway_seed import Day, seed_postgres, seed_redis
+from tidegate_cli.bench.gateway_seed import Day, seed_postgres, seed_quotes, seed_redis
 from tidegate_cli.bench.options import BenchOptions
 from tidegate_cli.servers import (
     EmbeddedBroker,
@@ -75,6 +75,7 @@ async def _bench(options: BenchOptions) -> BenchReport:
             await migrate(postgres.url)
             await seed_postgres(postgres.url, day)
             await seed_redis(valkey.url, _PREFIX, day)
+            await seed_quotes(valkey.url, _PREFIX, day)
             addresses = {
                 "TIDEGATE_KAFKA__BOOTSTRAP_SERVERS": broker.url,
                 "TIDEGATE_POSTGRES__URL": postgres.url,
@@ -104,6 +105,7 @@ async def _measure(options: BenchOptions, day: Day, addresses: dict[str, str]) -
         _PORTFOLIO: f"{base}/portfolios/{day.accounts[-1]}",
         "orders": f"{base}/orders?account={day.accounts[0]}",
         "recommendations": f"{base}/recommendations",
+        "quotes": f"{base}/quotes",
     }
     with _process(gateway, environment), _process(world, {}):
         for url in urls.values():

@@ -1,11 +1,12 @@
 """A large recorded day for the gateway: orders in PostgreSQL, books, lists and quotes in Redis."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import asyncpg
 
+from tidegate_cli.bench.codec import make_frame
 from tidegate_common.codec import encode_event
 from tidegate_common.domain.enums import (
     AccountState,
@@ -20,6 +21,7 @@ from tidegate_common.events.execution import OrderUpdate
 from tidegate_common.events.orders import SubmitOrder
 from tidegate_common.events.portfolio import AccountBooks, PortfolioState, PositionState
 from tidegate_common.events.recommendations import RecommendationEntry, StrategyRecommendations
+from tidegate_common.store.quotes import QuoteCache
 from tidegate_common.store.redis import (
     CachedRecommendations,
     PortfolioCache,
@@ -107,6 +109,17 @@ async def seed_redis(url: str, key_prefix: str, day: Day) -> None:
     finally:
         await portfolios.close()
         await lists.close()
+
+
+async def seed_quotes(url: str, key_prefix: str, day: Day) -> None:
+    """Store a quote of each instrument."""
+    frame = make_frame(_INSTRUMENTS)
+    stamp = replace(frame.stamp, run_id=RUN, beat=day.beat_count - 1)
+    quotes = QuoteCache(url, key_prefix=key_prefix, put_timeout_seconds=_PUT_SECONDS_MAX)
+    try:
+        await quotes.put([replace(frame, stamp=stamp)])
+    finally:
+        await quotes.close()
 
 
 def _orders(day: Day) -> Iterator[SubmitOrder]:

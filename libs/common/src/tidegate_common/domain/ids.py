@@ -6,6 +6,7 @@ names a partition.
 
 import re
 import zlib
+from functools import lru_cache
 from typing import NewType
 
 import numpy as np
@@ -23,6 +24,8 @@ FillId = NewType("FillId", str)
 RequestId = NewType("RequestId", str)
 
 EXCHANGE_STEP = 1_000_000
+# More than the exchanges list: pages of orders name the same ones over and over.
+_SYMBOLS_MAX = 16_384
 _SYMBOL = re.compile(r"([0-9]{6})\.(SH|SZ|BJ)")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,31}")
@@ -49,6 +52,11 @@ def parse_symbol(text: str) -> InstrumentId:
 
 def format_symbol(instrument: int) -> Symbol:
     """Return the symbol of an instrument id; the inverse of `parse_symbol`."""
+    return _format_symbol(instrument)
+
+
+@lru_cache(maxsize=_SYMBOLS_MAX)
+def _format_symbol(instrument: int) -> Symbol:
     exchange, code = divmod(instrument, EXCHANGE_STEP)
     return Symbol(f"{code:06d}.{Exchange(exchange).name}")
 

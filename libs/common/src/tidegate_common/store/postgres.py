@@ -86,6 +86,7 @@ async def open_pool(
     size_max: int = 4,
     command_timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
     settings: dict[str, str] | None = None,
+    has_session_state: bool = True,
 ) -> Pool:
     """Return a pool that connects when it is first used.
 
@@ -93,6 +94,8 @@ async def open_pool(
     ----------
     service : shown by the server as the application's name.
     settings : server settings of every connection.
+    has_session_state : whether who uses a connection may leave locks, cursors or settings behind;
+        without them a connection goes back to the pool with one round trip less.
 
     Raises
     ------
@@ -107,8 +110,13 @@ async def open_pool(
         max_size=size_max,
         timeout=CONNECT_TIMEOUT_SECONDS,
         command_timeout=command_timeout_seconds,
+        reset=None if has_session_state else _leave,
         server_settings={"application_name": f"tidegate-{service}", **(settings or {})},
     )
+
+
+async def _leave(_connection: _OwnConnection) -> None:
+    """Leave a connection as it is."""
 
 
 async def migrate(dsn: str, *, wait_seconds: float = STARTUP_WAIT_SECONDS) -> list[int]:

@@ -101,6 +101,18 @@ class PortfolioCache(StampedCache):
         found = await self.get_many([account_id])
         return found[0] if found else None
 
+    async def stamped(self, account_id: str) -> Stamped | None:
+        """Return an account's portfolio as Redis has it, which `portfolio_of` reads; None if none.
+
+        Raises
+        ------
+        TransientError
+            If Redis does not answer in time, or holds something else there.
+        """
+        with errors_translated():
+            (found,) = await self._get(self._key(account_id))
+            return found
+
     async def get_many(self, account_ids: Sequence[str]) -> list[CachedPortfolio]:
         """Return the portfolios of those accounts that have one, in the same order.
 
@@ -111,7 +123,7 @@ class PortfolioCache(StampedCache):
         """
         with errors_translated():
             found = await self._get(*map(self._key, account_ids))
-            return [_cached_portfolio(one) for one in found if one is not None]
+            return [portfolio_of(one) for one in found if one is not None]
 
     async def accounts(self) -> list[str]:
         """Return the accounts that have a portfolio, sorted.
@@ -133,7 +145,8 @@ class PortfolioCache(StampedCache):
         return f"{self._prefix}accounts"
 
 
-def _cached_portfolio(found: Stamped) -> CachedPortfolio:
+def portfolio_of(found: Stamped) -> CachedPortfolio:
+    """Return the portfolio that a value of the cache holds; ContractError if it holds none."""
     books = decode_event(AccountBooks, found.value)
     return CachedPortfolio(found.run_id, found.beat, books.portfolio, books.open_orders)
 

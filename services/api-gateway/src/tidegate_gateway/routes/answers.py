@@ -8,7 +8,9 @@ is for the document.
 from fastapi import Response
 from pydantic import BaseModel
 
+from tidegate_gateway.schemas.base import json_of
+
 
 def answer(model: BaseModel) -> Response:
     """Return the answer that says what a model does."""
-    return Response(model.__pydantic_serializer__.to_json(model), media_type="application/json")
+    return Response(json_of(model), media_type="application/json")

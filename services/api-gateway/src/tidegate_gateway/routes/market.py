@@ -21,7 +21,7 @@ from tidegate_gateway.routes.asked import (
     instrument_of,
     time_ns,
 )
-from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.base import Page, json_of
 from tidegate_gateway.schemas.market import (
     BarView,
     InstrumentView,
@@ -93,6 +93,12 @@ async def list_quotes(
     newest = await given.quotes.newest()
     if newest is None:
         return answer(_NO_QUOTES)
+    asked = (None if symbol is None else frozenset(symbol), after, limit)
+    text = newest.page(asked, lambda: json_of(_page(newest, symbol, after, limit)))
+    return Response(text, media_type="application/json")
+
+
+def _page(newest: Newest, symbol: list[str] | None, after: str | None, limit: int) -> QuotesView:
     first = 0 if after is None else parse_symbol(after) + 1
     if symbol is None:
         begin = int(newest.rows.instrument.searchsorted(first))
@@ -101,7 +107,7 @@ async def list_quotes(
         wanted = sorted({parse_symbol(each) for each in symbol})
         found = [newest.row_of(instrument) for instrument in wanted if instrument >= first]
         rows = [row for row in found if row is not None][: limit + 1]
-    return answer(_quotes(newest, rows, limit))
+    return _quotes(newest, rows, limit)
 
 
 @router.get("/bars", response_model=Page[BarView])

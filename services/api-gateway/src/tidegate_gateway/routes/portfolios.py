@@ -11,7 +11,7 @@ from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given, Resources
 from tidegate_gateway.routes.answers import answer
 from tidegate_gateway.routes.asked import LimitParameter
-from tidegate_gateway.schemas.base import Source
+from tidegate_gateway.schemas.base import Source, json_of
 from tidegate_gateway.schemas.portfolios import PortfoliosView, PortfolioView
 from tidegate_gateway.schemas.texts import AccountText
 
@@ -44,17 +44,30 @@ async def list_portfolios(
 @router.get("/portfolios/{account}", response_model=PortfolioView)
 async def get_portfolio(account: AccountPath, given: Given) -> Response:
     """Return an account's positions, cash, worth, use of limits and open orders."""
+    return Response(await portfolio_json(given, account), media_type="application/json")
+
+
+async def portfolio_json(given: Resources, account: str) -> bytes:
+    """Return the JSON of an account's books.
+
+    Raises
+    ------
+    ProblemError
+        If nobody knows the account.
+    TransientError
+        If neither Redis nor PostgreSQL answers.
+    """
     try:
-        portfolio = await given.now.get(account)
+        text = await given.texts.of(given.now, account)
     except TransientError:
-        portfolio = None
-    if portfolio is not None:
-        return answer(PortfolioView.of(portfolio, "redis"))
+        text = None
+    if text is not None:
+        return text
     # Redis is away, or empty after a restart: the last recorded books are the next best answer.
     recorded = await given.then.portfolio(account)
     if recorded is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no portfolio of account {account}")
-    return answer(PortfolioView.of(recorded, "postgres"))
+    return json_of(PortfolioView.of(recorded, "postgres"))
 
 
 async def _now(given: Resources, after: str, limit: int) -> list[CachedPortfolio] | None:

@@ -3,10 +3,11 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given
+from tidegate_gateway.routes.answers import answer
 from tidegate_gateway.schemas.recommendations import RecommendationsView
 
 router = APIRouter(prefix="/v1", tags=["recommendations"])
@@ -22,11 +23,11 @@ StrategyParameter = Annotated[
 ]
 
 
-@router.get("/recommendations")
+@router.get("/recommendations", response_model=RecommendationsView)
 async def list_recommendations(
     given: Given,
     strategy: StrategyParameter = None,
-) -> RecommendationsView:
+) -> Response:
     """Return the best and the worst instruments of each strategy; none before they were scored."""
     newest = await given.recommendations.get()
     known = newest.strategies if newest else ()
@@ -34,5 +35,5 @@ async def list_recommendations(
         detail = f"there is no strategy {strategy}, there are: {', '.join(known) or 'none'}"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)
     if newest is None:
-        return RecommendationsView(run_id=None, beat=None, items=[])
-    return RecommendationsView.of(newest, strategy)
+        return answer(RecommendationsView(run_id=None, beat=None, items=[]))
+    return answer(RecommendationsView.of(newest, strategy))

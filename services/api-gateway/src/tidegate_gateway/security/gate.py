@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from tidegate_gateway.security.limiter import Limiter, Taken
 # A browser cannot give a WebSocket headers of its own, but it can name protocols.
 KEY_PROTOCOL = "tidegate.key."
 
+# Callers choose what they say in Host.
+_HOSTS_MAX = 256
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tidegate"'}
@@ -108,6 +111,7 @@ def rate_headers(limiter: Limiter, taken: Taken) -> dict[str, str]:
     return headers
 
 
+@lru_cache(maxsize=_HOSTS_MAX)
 def is_loopback(host: str) -> bool:
     """Tell whether a name or an address stands for this machine."""
     if host == "localhost":
@@ -116,6 +120,12 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@lru_cache(maxsize=_HOSTS_MAX)
+def _is_to_loopback(host: str) -> bool:
+    """Tell whether a Host header stands for this machine."""
+    return is_loopback(urlsplit(f"//{host}").hostname or "")
 
 
 def _check_taken(taken: Taken, headers: Mapping[str, str]) -> None:
@@ -143,7 +153,7 @@ def _check_local(connection: HTTPConnection, peer: str) -> None:
     name was made to lead here (DNS rebinding) still says that name in Host.
     """
     is_forwarded = any(name in connection.headers for name in _FORWARDED)
-    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
-    if is_forwarded or not is_loopback(peer) or not is_loopback(host):
+    is_here = _is_to_loopback(connection.headers.get("host", ""))
+    if is_forwarded or not is_here or not is_loopback(peer):
         detail = "authentication is off here, so requests are taken from this machine only"
         raise ProblemError(HTTPStatus.FORBIDDEN, detail)

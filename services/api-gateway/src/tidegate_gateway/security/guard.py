@@ -6,11 +6,11 @@ Plain ASGI, so that streams go out as they come.
 import contextlib
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.stdlib import BoundLogger
@@ -36,13 +36,19 @@ _DOCS_POLICY = (
 )
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 _YEAR_SECONDS = 31_536_000
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+# As they go over the wire, names in lower case: every answer has them.
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_HEADERS_OF_DOCS = (*_HEADERS, (b"content-security-policy", _DOCS_POLICY.encode()))
+_HEADERS_OF_REST = (*_HEADERS, (b"content-security-policy", _POLICY.encode()))
+_NO_STORE = (b"cache-control", b"no-store")
+_ONLY_TLS = (b"strict-transport-security", f"max-age={_YEAR_SECONDS}".encode())
 
+_Header = tuple[bytes, bytes]
 Audit = Callable[[AuditRecord], Awaitable[None]]
 # Is told the status of each answer and the time to its first byte, s.
 Measure = Callable[[int, float], None]
@@ -109,9 +115,9 @@ class _Exchange:
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             detail = f"the headers must be at most {HEADER_BYTES_MAX} bytes"
             return problem_response(status, detail)
-        said = Headers(scope=self.scope).get("content-length", "")
+        said = next((value for name, value in headers if name == b"content-length"), b"")
         # What is no number is the server's to refuse; it counts again as the body comes.
-        if said.isdecimal() and int(said) > self.options.body_bytes_max:
+        if said.isdigit() and int(said) > self.options.body_bytes_max:
             return problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._too_large())
         return None
 
@@ -160,19 +166,22 @@ class _Exchange:
 
     async def _send_with_headers(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            path: str = self.scope["path"]
-            for name, value in _HEADERS.items():
-                headers[name] = value
-            is_page = path.startswith("/docs")
-            headers["Content-Security-Policy"] = _DOCS_POLICY if is_page else _POLICY
-            if path.startswith("/v1"):
-                headers.setdefault("Cache-Control", "no-store")
-            if self.scope.get("scheme") == "https":
-                headers["Strict-Transport-Security"] = f"max-age={_YEAR_SECONDS}"
-            for name, value in self.scope["state"].get("rate_headers", {}).items():
-                headers[name] = value
+            message["headers"] = self._with_headers(message["headers"])
         await self.inner_send(message)
+
+    def _with_headers(self, headers: Iterable[_Header]) -> list[_Header]:
+        """Return an answer's headers and ours, which replace those of the same names."""
+        path: str = self.scope["path"]
+        ours = list(_HEADERS_OF_DOCS if path.startswith("/docs") else _HEADERS_OF_REST)
+        if self.scope.get("scheme") == "https":
+            ours.append(_ONLY_TLS)
+        rates: Mapping[str, str] = self.scope["state"].get("rate_headers", {})
+        ours += [(name.lower().encode(), value.encode()) for name, value in rates.items()]
+        names = {name for name, _ in ours}
+        kept = [header for header in headers if header[0] not in names]
+        if path.startswith("/v1") and all(name != _NO_STORE[0] for name, _ in kept):
+            ours.append(_NO_STORE)
+        return kept + ours
 
     async def _is_audited(self) -> bool:
         """Write a caller's write down; tell whether the answer may be sent."""

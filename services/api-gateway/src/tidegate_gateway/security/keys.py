@@ -21,6 +21,7 @@ from tidegate_gateway.security.callers import Caller, Role
 REFRESH_SECONDS = 2.0
 # Longer than a failover of PostgreSQL; after it nobody can say which keys were revoked.
 STALE_SECONDS_MAX = 300.0
+# Of more keys the oldest open nothing any more: who made them may revoke them.
 KEYS_MAX = 10_000
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
@@ -36,11 +37,11 @@ INSERT INTO api_keys (key_id, name, role, accounts, key_sha256, created_ns, expi
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 _SELECT = f"""
-SELECT {_COLUMNS} FROM api_keys ORDER BY created_ns, key_id LIMIT {KEYS_MAX}
+SELECT {_COLUMNS} FROM api_keys ORDER BY created_ns DESC, key_id DESC LIMIT $1
 """  # noqa: S608  # constants of this file
 _SELECT_LIVE = f"""
 SELECT {_COLUMNS} FROM api_keys WHERE revoked_ns IS NULL
-ORDER BY created_ns, key_id LIMIT {KEYS_MAX}
+ORDER BY created_ns DESC, key_id DESC LIMIT $1
 """  # noqa: S608  # constants of this file
 _REVOKE = "UPDATE api_keys SET revoked_ns = $2 WHERE key_id = $1 AND revoked_ns IS NULL"
 
@@ -82,11 +83,14 @@ def make_key(
 class KeyStore:
     """The table of the keys.
 
+    keys_max : so many are read at once, the newest.
+
     Every method raises TransientError if PostgreSQL does not answer.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, keys_max: int = KEYS_MAX) -> None:
         self._pool = pool
+        self._keys_max = keys_max
 
     async def add(self, key: StoredKey) -> None:
         """Keep a new key."""
@@ -104,11 +108,11 @@ class KeyStore:
             )
 
     async def all(self) -> list[StoredKey]:
-        """Return every key that was ever made, oldest first."""
+        """Return the last keys that were made, oldest first."""
         return await self._fetch(_SELECT)
 
     async def live(self) -> list[StoredKey]:
-        """Return the keys that were not revoked."""
+        """Return the last keys that were not revoked, oldest first."""
         return await self._fetch(_SELECT_LIVE)
 
     async def revoke(self, key_id: str, *, now_ns: int) -> bool:
@@ -119,7 +123,7 @@ class KeyStore:
 
     async def _fetch(self, sql: str) -> list[StoredKey]:
         with errors_translated():
-            rows = await self._pool.fetch(sql)
+            rows = await self._pool.fetch(sql, self._keys_max)
         return [
             StoredKey(
                 Caller(row["name"], Role(row["role"]), row["key_id"], frozenset(row["accounts"])),
@@ -128,7 +132,7 @@ class KeyStore:
                 row["expires_ns"],
                 row["revoked_ns"],
             )
-            for row in rows
+            for row in reversed(rows)
         ]
 
 
