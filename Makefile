@@ -131,7 +131,7 @@ fuzz: setup
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
 	@mkdir -p build
 	@TIDEGATE_FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/python -m pytest -q --timeout=0 tests/fuzz
-	@$(BIN)/python -m tests.fuzz.quote_text_atheris -runs=$(FUZZ_INPUTS) -max_len=2000 -artifact_prefix=build/
+	@$(BIN)/python -m tests.fuzz.quote_text_atheris -runs=$(FUZZ_INPUTS) -max_len=4000 -rss_limit_mb=6144 -artifact_prefix=build/
 	@$(BIN)/python -m tests.fuzz.files_atheris -runs=$(FUZZ_INPUTS) -max_len=500 -rss_limit_mb=6144 -artifact_prefix=build/
 
 # --- deployment -------------------------------------------------------------------------------

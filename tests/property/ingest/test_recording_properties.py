@@ -11,7 +11,8 @@ from tidegate_common.domain.ids import RunId
 from tidegate_common.domain.units import Float64Array
 from tidegate_common.frames.codec import encode_frame
 from tidegate_common.market.sessions import NS_PER_SECOND, shanghai_ns
-from tidegate_ingest.engine.columns import RawSnapshots, SnapshotColumns, TextColumn
+from tidegate_ingest.adapters.spool import Spool
+from tidegate_ingest.engine.columns import RawSnapshots, TextColumn
 from tidegate_ingest.engine.quality import FeedCounts
 from tidegate_ingest.engine.recording import Recording, Span
 from tidegate_ingest.engine.sequencer import sequence_days
@@ -62,10 +63,7 @@ def _tell(
     span: Span,
     window_rows_max: int | None,
 ) -> tuple[list[bytes], FeedCounts]:
-    def keep(columns: SnapshotColumns) -> SnapshotColumns:
-        return columns
-
-    recording = Recording(SnapshotDays(span, 3_000), files, span, keep)
+    recording = Recording(SnapshotDays(span, 3_000), files, span, Spool().keep)
     days = recording.days(window_rows_max)
     frames = sequence_days(RunId("r"), days, len(recording.dates))
     return [encode_frame(frame) for frame in frames], recording.counts

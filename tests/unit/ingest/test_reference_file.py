@@ -110,6 +110,7 @@ def test_reference_of_few_columns_leaves_the_rest_to_the_feed(tmp_path: Path) ->
         ("600519.SH,2023-02-02,,maybe", "is_st must be one of 0, 1, false, true, was maybe"),
         ("600519.SH,2023-02-02,,,2", "is_suspended must be one of"),
         ("600519.SH,2023-02-02,,,,,-1", r"cash must be a number in 0\.\.10000, was -1"),
+        ("600519.SH,2023-02-02,,,,,1_000", r"cash must be a number in 0\.\.10000, was 1_000"),
         ("600519.SH,2023-02-02,,,,,10000.01", r"cash must be a number in 0\.\.10000"),
         ("600519.SH,2023-02-02,,,,,,1e4", r"bonus must be a number in 0\.\.1000, was 1e4"),
         ("600519.SH,2023-02-02,,,,,,,NaN", "transfer must be a number"),

@@ -4,8 +4,9 @@ CSV or Parquet, laid out as docs/reference-data.md says. A row that cannot be re
 what cannot be, stops the run in one line: nothing in it is guessed, and nothing is passed over.
 """
 
+import re
 from collections.abc import Callable, Iterator
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
@@ -44,6 +45,8 @@ _DATES: Final = {
     "new_shares_date": "listing_date",
 }
 COLUMNS: Final = (*_REQUIRED, *_FACTS, *_AMOUNTS, *_DATES)
+# What Decimal takes beside this (1_000, digits of other scripts) is rather a slip than a number.
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 _FLAGS: Final = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -226,10 +229,9 @@ def _flag(word: str) -> bool | None:
 
 def _scaled(scale: int, largest: int, word: str) -> int | None:
     """Return a number in 0..largest times a scale, half up; None for what is none."""
-    try:
-        number = Decimal(word)
-    except InvalidOperation:
+    if not _NUMBER.fullmatch(word):
         return None
-    if not number.is_finite() or not 0 <= number <= largest:
+    number = Decimal(word)
+    if not 0 <= number <= largest:
         return None
     return int((number * scale).to_integral_value(ROUND_HALF_UP))

@@ -10,9 +10,10 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from tidegate_common.errors import ConfigError
-from tidegate_ingest.engine.columns import Columns
+from tidegate_ingest.engine.columns import Rows
+from tidegate_ingest.engine.shelf import Kept
 
-ColumnsT = TypeVar("ColumnsT", bound=Columns)
+RowsT = TypeVar("RowsT", bound=Rows)
 
 # A snapshot row has 208 bytes: some 400 MB, once on the shelf and once as days.
 RESIDENT_ROWS_MAX = 1_000_000
@@ -39,7 +40,7 @@ class Spool:
             return None
         return min(WINDOW_ROWS_MAX, max(self._resident_rows_max, 1))
 
-    def keep(self, columns: ColumnsT) -> "ColumnsT | SpooledRows[ColumnsT]":
+    def keep(self, columns: RowsT, /) -> Kept[RowsT]:
         """Put rows away.
 
         Raises
@@ -49,10 +50,11 @@ class Spool:
         """
         self._row_count += len(columns)
         if self._row_count <= self._resident_rows_max:
-            return columns
+            # mypy does not see that a slice of theirs is of their own type.
+            return columns  # type: ignore[return-value]
         return self._write(columns)
 
-    def _write(self, columns: ColumnsT) -> "SpooledRows[ColumnsT]":
+    def _write(self, columns: RowsT) -> "SpooledRows[RowsT]":
         names = [field.name for field in fields(columns)]
         arrays = [getattr(columns, name) for name in names]
         record = np.dtype([(f"f{n}", each.dtype, each.shape[1:]) for n, each in enumerate(arrays)])
@@ -79,18 +81,18 @@ class Spool:
             os.close(self._descriptor)
 
 
-class SpooledRows(Generic[ColumnsT]):
+class SpooledRows(Generic[RowsT]):
     """Rows in a spool's file."""
 
     def __init__(
-        self, spool: Spool, columns: type[ColumnsT], record: np.dtype[np.void], start: int
+        self, spool: Spool, columns: type[RowsT], record: np.dtype[np.void], start: int
     ) -> None:
         self._spool = spool
         self._columns = columns
         self._record = record
         self._start = start
 
-    def slice(self, start: int, stop: int) -> ColumnsT:
+    def slice(self, start: int, stop: int) -> RowsT:
         """Return the rows from `start` to before `stop`."""
         size = self._record.itemsize
         data = self._spool.read(self._start + start * size, self._start + stop * size)

@@ -120,7 +120,10 @@ class ColumnTable:
         column = self.table.column(name)
         if not pa.types.is_dictionary(column.type):
             column = self._cast(name, pa.string()).dictionary_encode()
-        return column.unify_dictionaries().combine_chunks()
+        # A damaged Parquet file may name words that its dictionary does not have.
+        with readable(self.path, f"text in column {name}"):
+            column.validate(full=True)
+            return column.unify_dictionaries().combine_chunks()
 
     def _cast(self, name: str, to: pa.DataType) -> pa.ChunkedArray:
         kind = "numbers" if to == pa.float64() else "text"

@@ -116,20 +116,12 @@ class RawMinuteBars:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """Shared behaviour of normalised columns; every field is an array with n rows.
-
-    instrument, trade_date : (n,) int64; 0 where the file's text means nothing.
-    row : (n,) int64, place among the raw rows, from 0; it leads back to the record.
-    """
-
-    instrument: Int64Array
-    trade_date: Int64Array
-    row: Int64Array
+class Rows:
+    """Shared behaviour of columns; every field is an array with n rows."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self.instrument)
+        return len(getattr(self, fields(self)[0].name))
 
     def take(self, chosen: NDArray[np.int64] | BoolArray) -> Self:
         """Return the rows chosen by a boolean mask (n,) or by positions (m,)."""
@@ -150,6 +142,19 @@ class Columns:
                 for field in fields(cls)
             ),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Columns(Rows):
+    """Normalised columns.
+
+    instrument, trade_date : (n,) int64; 0 where the file's text means nothing.
+    row : (n,) int64, place among the raw rows, from 0; it leads back to the record.
+    """
+
+    instrument: Int64Array
+    trade_date: Int64Array
+    row: Int64Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,6 @@ _MINUTES_PER_DAY = 1_440
 _SECONDS_PER_MINUTE = 60
 _SECONDS_PER_DAY = 86_400
 _UNIX_YEAR = 1970
-_DATE_DIGITS = 8
 _YEARS = range(1990, 2100)
 
 # SSE `InstruStatus`, `InstrumentStatus`. SUSP is a suspension, HALT and VOLA are halts.
@@ -109,6 +108,8 @@ _VENUES = {
 _SUFFIXED = re.compile(rf"(\d{{6}})\.({'|'.join(_VENUES)})", re.IGNORECASE)
 _PREFIXED = re.compile(r"(SH|SZ|BJ)\.?(\d{6})", re.IGNORECASE)
 _BARE = re.compile(r"\d{1,6}")
+# A time of day may follow.
+_DATE = re.compile(r"(\d{4})([-.]?)(\d{2})\2(\d{2})([ T].*)?", re.ASCII)
 _CODE_DIGITS = 6
 _WORDS_MAX = 65_536
 
@@ -234,14 +235,14 @@ def date_of(word: str) -> int:
 
     There was no market before 1990, and what is far away has no place among the nanoseconds.
     """
-    digits = word.strip()[:10].replace("-", "").replace(".", "")
-    if len(digits) != _DATE_DIGITS or not digits.isdecimal():
+    match = _DATE.fullmatch(word.strip())
+    if match is None:
         return 0
     try:
-        day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        day = date(int(match[1]), int(match[3]), int(match[4]))
     except ValueError:
         return 0
-    return int(digits) if day.year in _YEARS else 0
+    return int(match[1] + match[3] + match[4]) if day.year in _YEARS else 0
 
 
 def phase_of(word: str) -> int:

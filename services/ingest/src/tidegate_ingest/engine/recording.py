@@ -143,7 +143,7 @@ class Recording(Generic[RawT, ColumnsT]):
         kind: Kind[RawT, ColumnsT],
         files: Iterable[Iterable[RawT]],
         span: Span,
-        keep: Keep[ColumnsT],
+        keep: Keep,
     ) -> None:
         """Read all files."""
         self._kind = kind

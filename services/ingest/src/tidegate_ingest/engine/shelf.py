@@ -1,6 +1,6 @@
 """Accepted rows of all files, by date, until their day comes; and what became of the others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
@@ -8,50 +8,62 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from tidegate_common.domain.units import Int64Array
-from tidegate_ingest.engine.columns import Columns
+from tidegate_ingest.engine.columns import Columns, Rows
 from tidegate_ingest.engine.quality import ACCEPTED, REASON_COUNT, ReasonArray, count_reasons
 
 ColumnsT = TypeVar("ColumnsT", bound=Columns)
-Columns_co = TypeVar("Columns_co", bound=Columns, covariant=True)
+RowsT = TypeVar("RowsT", bound=Rows)
+Rows_co = TypeVar("Rows_co", bound=Rows, covariant=True)
 
 
-class Kept(Protocol[Columns_co]):
+class Kept(Protocol[Rows_co]):
     """Rows that are kept somewhere, in memory or not; columns keep themselves."""
 
-    def slice(self, start: int, stop: int) -> Columns_co:
+    def slice(self, start: int, stop: int) -> Rows_co:
         """Return the rows from `start` to before `stop`."""
 
 
-Keep = Callable[[ColumnsT], Kept[ColumnsT]]
+class Keep(Protocol):
+    """Puts rows away, and returns where they are."""
+
+    def __call__(self, columns: RowsT, /) -> Kept[RowsT]:
+        """Put rows away."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells(Rows):
+    """Where the rows of each cell of time begin among kept rows.
+
+    cell : (n,) int64, increasing. start : (n,) int64.
+    """
+
+    cell: Int64Array
+    start: Int64Array
 
 
 @dataclass(frozen=True, slots=True)
 class _Part(Generic[ColumnsT]):
-    """Kept rows of one date; those of cell i are `edges[i] : edges[i + 1]` of what is kept.
+    """Kept rows of one date.
 
-    cells : (n,) int64, increasing. edges : (n + 1,) int64.
+    rows : in which these are those of `place`.
+    cells : kept like the rows: of a file that has one share after the other they are as many.
     """
 
-    kept: Kept[ColumnsT]
-    cells: Int64Array
-    edges: Int64Array
+    rows: Kept[ColumnsT]
+    place: slice
+    cells: Kept[_Cells]
+    cell_count: int
 
-    def between(self, first_cell: int, last_cell: int) -> ColumnsT:
-        """Return the rows of the cells from the first to the last."""
-        start = self.edges[np.searchsorted(self.cells, first_cell)]
-        stop = self.edges[np.searchsorted(self.cells, last_cell, side="right")]
-        return self.kept.slice(int(start), int(stop))
+    def read_cells(self) -> tuple[Int64Array, Int64Array]:
+        """Return the cells (n,), and the edges of their rows (n + 1,)."""
+        found = self.cells.slice(0, self.cell_count)
+        return found.cell, np.append(found.start, self.place.stop)
 
 
 class Shelf(Generic[ColumnsT]):
-    """Rows by date, and within a date by cell of time; within a cell in the order they came.
+    """Rows by date, and within a date by cell of time; within a cell in the order they came."""
 
-    Parameters
-    ----------
-    keep : puts rows away, and returns where they are.
-    """
-
-    def __init__(self, keep: Keep[ColumnsT]) -> None:
+    def __init__(self, keep: Keep) -> None:
         """Begin with nothing."""
         self._keep = keep
         self._parts: dict[int, list[_Part[ColumnsT]]] = {}
@@ -80,8 +92,8 @@ class Shelf(Generic[ColumnsT]):
         kept = self._keep(columns)
         for trade_date, place in _groups(columns.trade_date):
             starts = np.flatnonzero(np.diff(cell[place], prepend=cell[place.start] - 1))
-            edges = np.append(starts, place.stop - place.start) + place.start
-            part = _Part(kept, cell[place][starts], edges)
+            starts += place.start
+            part = _Part(kept, place, self._keep(_Cells(cell[starts], starts)), len(starts))
             self._parts.setdefault(trade_date, []).append(part)
 
     @property
@@ -91,11 +103,12 @@ class Shelf(Generic[ColumnsT]):
 
     def row_count(self, trade_date: int) -> int:
         """Return the number of accepted rows of a date."""
-        return sum(int(part.edges[-1] - part.edges[0]) for part in self._parts[trade_date])
+        return sum(part.place.stop - part.place.start for part in self._parts[trade_date])
 
     def cell_count(self, trade_date: int) -> int:
         """Return how many different cells the accepted rows of a date are in."""
-        return len(np.unique(np.concatenate([part.cells for part in self._parts[trade_date]])))
+        cells = [part.read_cells()[0] for part in self._parts[trade_date]]
+        return len(np.unique(np.concatenate(cells)))
 
     def windows(self, trade_date: int, rows_max: int) -> Iterator[ColumnsT]:
         """Yield the accepted rows of a date in spans of time, cells whole.
@@ -106,16 +119,22 @@ class Shelf(Generic[ColumnsT]):
         ----------
         rows_max : a span has about so many rows, at most those of one more cell.
         """
-        parts = self._parts[trade_date]
-        cells = np.concatenate([part.cells for part in parts])
-        counts = np.concatenate([np.diff(part.edges) for part in parts])
+        parts = [(part.rows, *part.read_cells()) for part in self._parts[trade_date]]
+        cells = np.concatenate([cell for _, cell, _ in parts])
+        counts = np.concatenate([np.diff(edges) for _, _, edges in parts])
         distinct, number = np.unique(cells, return_inverse=True)
         rows_upto = np.cumsum(np.bincount(number, weights=counts))
         window = (rows_upto - 1) // rows_max
         firsts = np.flatnonzero(np.diff(window, prepend=-1))
         lasts = np.append(firsts[1:], len(distinct)) - 1
         for first, last in zip(distinct[firsts].tolist(), distinct[lasts].tolist(), strict=True):
-            found = [part.between(first, last) for part in parts]
+            found = [
+                rows.slice(
+                    int(edges[np.searchsorted(cell, first)]),
+                    int(edges[np.searchsorted(cell, last, side="right")]),
+                )
+                for rows, cell, edges in parts
+            ]
             yield found[0].concat(found)
 
     def count(self, first_date: int, last_date: int) -> Int64Array:
