@@ -283,6 +283,29 @@ async def test_kafka_bus_header_without_value_reads_as_empty(
     assert (got[0].value, got[0].headers) == (b"", (("ce_run", b""),))
 
 
+@pytest.mark.broker
+async def test_kafka_reader_knows_when_the_broker_answered_it(
+    kafka_address: str, topic_prefix: str
+) -> None:
+    """An answer that there is nothing counts; of a paused reader nobody can tell."""
+    bus = kafka_bus(kafka_address, topic_prefix)
+    await bus.start()
+    await bus.create_topics(TOPICS)
+    reader = await bus.open_reader({FIRST: 0, SECOND: 0})
+    before = reader.answered_ns()
+
+    async with asyncio.timeout(PATIENCE_S):
+        while not reader.answered_ns():
+            await reader.poll(0.05)
+    reader.pause([FIRST])
+    half_paused = reader.answered_ns()
+    reader.pause([SECOND])
+
+    assert (before, reader.answered_ns()) == (0, 0)
+    assert half_paused > 10**18
+    await bus.close()
+
+
 @pytest.mark.parametrize(
     ("config", "text"),
     [

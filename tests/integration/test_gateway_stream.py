@@ -334,6 +334,10 @@ class BreakingReader:
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
         """Read them again."""
 
+    def answered_ns(self) -> int:
+        """Return when the broker last answered."""
+        return self._reader.answered_ns()
+
     async def close(self) -> None:
         """Let go."""
         await self._reader.close()

@@ -20,11 +20,12 @@ from tidegate_common.events.message import Message, Origin
 from tidegate_common.events.portfolio import PortfolioBatch
 from tidegate_common.events.topics import PORTFOLIOS, SCORES
 from tidegate_common.market.sessions import shanghai_ns
+from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_common.store.postgres import Pool, migrate, open_pool
 from tidegate_common.testing.scripted_run import ScriptedRun, all_topics
 from tidegate_recorder.adapters.archive import Archive
 from tidegate_recorder.adapters.retention import Retention, RetentionOptions
-from tidegate_recorder.adapters.tables import COPY_ROWS_MIN, PARTITIONED, Tables
+from tidegate_recorder.adapters.tables import COPY_ROWS_MIN, PARTITIONED, Tables, Transaction
 from tidegate_recorder.queries import recorded_run, recording_sha256
 from tidegate_recorder.shell import Recorder, RecorderOptions
 
@@ -319,3 +320,38 @@ async def test_retention_that_is_held_up_tries_again_later(pool: Pool) -> None:
         clock.advance(600)
 
     assert tables.count == 2
+
+
+class AwayOnceTables(Tables):
+    """Is away for the first write; notes what the metrics say whenever it is asked."""
+
+    def __init__(self, pool: Pool, metrics: StageMetrics) -> None:
+        super().__init__(pool, log="main")
+        self._metrics = metrics
+        self.seen: list[float | None] = []
+
+    async def write(self, transaction: Transaction) -> None:
+        self.seen.append(is_postgres_left_alone(self._metrics))
+        if len(self.seen) == 1:
+            message = "expected an answer of PostgreSQL, found: nothing"
+            raise TransientError(message)
+        await super().write(transaction)
+
+
+def is_postgres_left_alone(metrics: StageMetrics) -> float | None:
+    """Return what operators see."""
+    labels = {"stage": "recorder", "server": "postgres"}
+    return metrics.registry.get_sample_value("tidegate_stage_breaker_open", labels)
+
+
+async def test_recorder_without_postgres_tells_that_it_is_left_alone(pool: Pool) -> None:
+    """Operators see which server is missing, and that it is back."""
+    bus, metrics = await bus_with(ScriptedRun().messages()), StageMetrics()
+    tables = AwayOnceTables(pool, metrics)
+    recorder = Recorder(bus=bus, tables=tables, options=OPTIONS, stage_metrics=metrics)
+
+    await recorder.start()
+    await recorder.step()
+    await recorder.close()
+
+    assert (tables.seen, is_postgres_left_alone(metrics)) == ([0, 1], 0)

@@ -209,8 +209,10 @@ async def test_cache_after_failures_in_a_row_skips_until_its_time_is_over() -> N
         tell=lambda outcome, _: told.append(outcome),
     )
 
+    assert not PortfolioCache(NOWHERE, key_prefix="").is_left_alone
     for beat in range(5):
         await put(cache, "run-1", beat)
+    assert cache.is_left_alone
     clock.now = 1.0
     await put(cache, "run-1", 5)
     await put(cache, "run-1", 6)

@@ -144,6 +144,9 @@ async def test_runner_works_through_a_run_and_counts() -> None:
     assert stage.metric("tidegate_stage_beats_total") == BEATS
     assert stage.metric("tidegate_stage_beat_number") == BEATS - 1
     assert stage.metric("tidegate_stage_beat_seconds_count") == BEATS
+    assert stage.metric("tidegate_stage_alignment_wait_seconds_count") == BEATS
+    assert stage.metric("tidegate_stage_stale_shards") == 0
+    assert stage.metric("tidegate_stage_dead_letters_total", topic=ORDERS.name) == 0
 
 
 async def test_runner_saves_a_snapshot_when_due_and_at_the_end_of_a_run() -> None:
@@ -336,6 +339,7 @@ async def test_runner_counts_what_a_beat_was_taken_without() -> None:
     await stage.live(1)
 
     assert stage.metric("tidegate_stage_late_inputs_total") == 1
+    assert stage.metric("tidegate_stage_stale_shards") == 1
 
 
 async def test_serve_stage_says_where_it_is_and_closes_the_bus() -> None:
@@ -410,6 +414,9 @@ class _WatchedReader:
         self._notes += [("resume", place) for place in partitions]
         self._reader.resume(partitions)
 
+    def answered_ns(self) -> int:
+        return self._reader.answered_ns()
+
     async def close(self) -> None:
         await self._reader.close()
 
@@ -435,3 +442,27 @@ async def test_runner_partition_far_ahead_is_paused_and_resumed() -> None:
     assert BACKLOG_MAX <= backlog < 2 * BACKLOG_MAX
     assert ("resume", ahead) in bus.notes
     assert stage.taken == list(range(count))
+
+
+async def test_runner_that_waits_for_one_topic_tells_how_far_the_others_are() -> None:
+    """A dashboard shows which input is missing; a stage that has ended shows nothing old."""
+    bus = await make_bus([])
+    messages = [each for each in inputs(5) if each.topic != SCORES.name]
+    await bus.publish(messages)
+    stage = Stage(bus)
+
+    def lag(topic: str) -> float | None:
+        return stage.metric("tidegate_stage_consumer_lag_messages", topic=topic)
+
+    async with running(stage):
+        await until(
+            lambda: stage.core.backlog()[TopicPartition(TICKS.name, 1)] == 5,
+            lambda: bus.wait_for_growth(0.01),
+        )
+        await stage.runner._watch.look()
+
+        assert stage.metric("tidegate_stage_lag_beats") == 5
+        assert (lag(TICKS.name), lag(ORDERS.name), lag(SCORES.name)) == (10, 10, 0)
+        assert (stage.metric("tidegate_stage_poll_age_seconds") or 0) < PATIENCE_S
+    assert lag(TICKS.name) is None
+    assert stage.metric("tidegate_stage_lag_beats") is None

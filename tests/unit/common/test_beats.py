@@ -52,13 +52,13 @@ class Stage:
         self.core = StageCore(self.toy, journal, stripe_count=stripe_count)
         self._ends: dict[TopicPartition, int] = {}
 
-    def give(self, *messages: Message) -> None:
+    def give(self, *messages: Message, seconds: float = 0.0) -> None:
         """Hand over messages as their partitions' next."""
         for message in messages:
             place = TopicPartition(message.topic, message.partition)
             offset = self._ends.get(place, 0)
             self._ends[place] = offset + 1
-            self.core.receive(replace(message, offset=offset))
+            self.core.receive(replace(message, offset=offset), seconds)
 
     def advance_all(self) -> list[BeatResult]:
         """Take beats until one is not whole."""
@@ -477,3 +477,24 @@ def test_core_frame_of_beat_zero_keeps_the_run_s_settings_from_its_headers() -> 
 
     assert beats_of(results) == [("run-a", 0)]
     assert stage.core.run == make_run_spec()
+
+
+def test_core_wait_is_from_a_beats_first_frame_to_its_last_input() -> None:
+    """Orders of the beat before are there long before the market speaks: nobody waits for it."""
+    stage = Stage()
+    stage.give(*whole_beat(0), seconds=1.0)
+    stage.give(order(0, 0), order(0, 1), seconds=2.0)
+    stage.give(tick(1, 1), seconds=5.0)
+    stage.give(tick(1, 0), seconds=5.25)
+    stage.give(score(1), seconds=5.5)
+
+    assert [result.waited_seconds for result in stage.advance_all()] == [0.0, 0.5]
+
+
+def test_core_wait_at_beat_zero_counts_no_input_of_a_later_beat() -> None:
+    """Who is ahead may have answered beat 0 before this stage takes it."""
+    stage = Stage()
+    stage.give(*whole_beat(0), seconds=1.0)
+    stage.give(order(0, 0), order(0, 1), seconds=9.0)
+
+    assert [result.waited_seconds for result in stage.advance_all()] == [0.0]

@@ -180,6 +180,26 @@ def test_breaker_when_its_time_is_over_lets_one_try_through() -> None:
     assert breaker.lets_through()
 
 
+def test_breaker_is_open_from_the_last_failure_until_nobody_knows_any_more() -> None:
+    """A server that nobody asks again is not known to be away."""
+    clock = ManualClock()
+    breaker = CircuitBreaker(clock.monotonic_seconds, failures_max=2, open_seconds=1)
+    seen = []
+    for _ in range(2):
+        breaker.failed()
+        seen.append(breaker.is_open)
+    clock.advance(30)
+    seen.append(breaker.is_open)
+    clock.advance(1)
+    seen.append(breaker.is_open)
+    breaker.failed()
+    seen.append(breaker.is_open)
+    breaker.succeeded()
+    seen.append(breaker.is_open)
+
+    assert seen == [False, True, True, False, True, False]
+
+
 async def test_replica_that_replays_nothing_is_none(pair: Pair) -> None:
     """One that was made a primary goes its own way from there."""
     await pair.check_after(0)
@@ -245,7 +265,7 @@ async def test_primary_that_failed_in_a_row_is_left_alone_then_tried_once(pair: 
     for _ in range(4):
         with pytest.raises(TransientError):
             await pair.answers()
-    tries = pair.primary.asked
+    tries, was_left_alone = pair.primary.asked, pair.reads.is_primary_left_alone
     pair.clock.advance(1)
     both = await asyncio.gather(pair.answers(), pair.answers(), return_exceptions=True)
 
@@ -255,6 +275,7 @@ async def test_primary_that_failed_in_a_row_is_left_alone_then_tried_once(pair: 
     pair.primary.is_away = False
     pair.clock.advance(1)
     assert [await pair.answers() for _ in range(3)] == ["primary"] * 3
+    assert (was_left_alone, pair.reads.is_primary_left_alone) == (True, False)
 
 
 async def test_primary_that_is_stuck_is_a_transient_error_in_time(pair: Pair) -> None:

@@ -3,8 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Iterator, Sequence
+from itertools import islice
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from tidegate_common.bus.base import NewTopic, TopicPartition
 from tidegate_common.bus.headers import origin_of, stamp_of
@@ -21,6 +23,7 @@ from tidegate_common.testing.builders import (
     make_quote_rows,
     make_tick_message,
 )
+from tidegate_ingest.metrics import IngestMetrics
 from tidegate_ingest.shell import (
     GAP_SECONDS_MAX,
     PRODUCER,
@@ -190,6 +193,30 @@ async def test_publisher_does_not_run_away_from_risk() -> None:
         following.cancel()
 
     assert seen == [2, 2, 3, 3, 3, 4, 6]
+
+
+async def test_publisher_counts_what_it_sends_and_knows_its_market_time() -> None:
+    """After the run's last beat there is none: nothing is in session any more."""
+    metrics, bus = IngestMetrics(CollectorRegistry()), await make_bus()
+    publisher = Publisher(
+        bus=bus,
+        run_id="run-a",
+        shard_count=1,
+        pacer=None,
+        progress=None,
+        ahead_beats_max=2,
+        metrics=metrics,
+    )
+    times = []
+
+    await publisher.publish(islice(frames(3), 2), asyncio.Event())
+    times.append(publisher.ts_event_ns)
+    await publisher.publish(frames(3), asyncio.Event())
+    times.append(publisher.ts_event_ns)
+
+    assert metrics.beats._value.get() == 3
+    assert metrics.rows._value.get() == 12
+    assert times == [make_frame(1).stamp.ts_event_ns, 0]
 
 
 class SlowBus(MemoryBus):

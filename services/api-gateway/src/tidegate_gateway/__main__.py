@@ -142,6 +142,10 @@ def _resources(
 ) -> Resources:
     settings = service.settings
     redis, seconds = settings.redis, settings.read_timeout_seconds
+    breakers, replica = service.metrics.breaker_open, servers.replica
+    breakers.probe(lambda: servers.reads.is_primary_left_alone, NAME, "postgres")
+    if replica:
+        breakers.probe(lambda: not replica.is_usable, NAME, "replica")
 
     def cache_of(kind: type[Cache]) -> Cache:
         cache = kind(
@@ -150,6 +154,7 @@ def _resources(
             get_timeout_seconds=redis.timeout_seconds,
         )
         servers.stack.push_async_callback(cache.close)
+        breakers.probe(lambda: cache.is_left_alone, NAME, "redis")
         return cache
 
     directory = Path(settings.archive_dir) if settings.archive_dir else None

@@ -148,6 +148,9 @@ class _Measure:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5),
             registry=registry,
         )
+        # What happens seldom is 0 before, not missing: a rate over it sees its first time.
+        for outcome in ("2xx", "4xx", "5xx"):
+            self._requests.labels(outcome)
 
     def take(self, status: int, seconds: float) -> None:
         """Count an answer, and the time to its first byte."""

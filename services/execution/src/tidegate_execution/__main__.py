@@ -6,7 +6,8 @@ from tidegate_common.bus.snapshots import SnapshotStore
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.topics import EXECUTION_SNAPSHOTS, ORDERS
 from tidegate_common.runtime.service import Service, run
-from tidegate_common.runtime.stage import StageRunner, serve_stage
+from tidegate_common.runtime.stage import StageHooks, StageRunner, serve_stage
+from tidegate_execution.metrics import ExecutionMetrics
 from tidegate_execution.settings import ExecutionSettings
 from tidegate_execution.shell import ExecutionProcessor
 
@@ -25,12 +26,15 @@ async def serve(service: Service[ExecutionSettings]) -> None:
         settings.risk_partition_count,
     )
     core = StageCore(processor, stripe_count=settings.stripe_count)
+    metrics = ExecutionMetrics(service.metrics.registry)
+    metrics.open_orders.set_function(lambda: processor.open_order_count)
     runner = StageRunner(
         bus=bus,
         core=core,
         snapshots=SnapshotStore(bus, EXECUTION_SNAPSHOTS, settings.shard),
         metrics=service.metrics,
         snapshot_every_beats=settings.snapshot_every_beats,
+        hooks=StageHooks(after_beat=lambda _: metrics.take(processor.report)),
         # Orders close the loop with risk: they must not queue behind frames.
         urgent_topics=frozenset({ORDERS.name}),
     )

@@ -34,6 +34,7 @@ class ExecutionProcessor:
     ----------
     shard : which shard, in 0..shard_count - 1.
     shard_count, risk_partition_count : of the deployment.
+    report : what became of orders in the last beat.
     """
 
     def __init__(self, shard: int, shard_count: int, risk_partition_count: int) -> None:
@@ -41,6 +42,7 @@ class ExecutionProcessor:
         self._shard_count = shard_count
         self._risk_partition_count = risk_partition_count
         self._engine: ExecutionEngine | None = None
+        self.report = ExecutionReport()
         self.producer = f"execution-{shard}"
         self.slots = (
             Slot(TICKS, shard, "ingest-0"),
@@ -93,7 +95,13 @@ class ExecutionProcessor:
             report = self._running().on_beat(frame, submits, cancels)
         else:
             report = self._running().on_missing_beat(inputs.stamp, submits, cancels)
+        self.report = report
         return self._messages(inputs.stamp, report)
+
+    @property
+    def open_order_count(self) -> int:
+        """How many orders work, or are on their way; none before a run."""
+        return self._engine.open_order_count if self._engine else 0
 
     def snapshot(self) -> EngineState:
         """Return the engine's memory."""

@@ -21,7 +21,7 @@ from tidegate_ingest.adapters.lease_log import LEASE_FETCH_MS, LeaseLog
 from tidegate_ingest.adapters.reject_log import RejectLog
 from tidegate_ingest.engine.lease import Candidate
 from tidegate_ingest.live_service import serve_live
-from tidegate_ingest.metrics import FeedMeter, IngestMetrics
+from tidegate_ingest.metrics import FeedMeter, IngestMetrics, is_in_session
 from tidegate_ingest.settings import IngestSettings
 from tidegate_ingest.shell import Cursor, Pacer, Progress, Publisher, Replay, Sequencer
 
@@ -66,6 +66,7 @@ async def _sequence(
     candidate = Candidate(spec.run_id, instance=settings.instance_name, started_ns=clock.now_ns())
     leases = LeaseLog(lease_bus, candidate, clock, next_beat=lambda: publisher.kept_to)
     is_paced = settings.speed != "max"
+    metrics = IngestMetrics(service.metrics.registry)
     progress = None if is_paced else Progress(spec.run_id, settings.risk_partition_count)
     publisher = Publisher(
         bus=bus,
@@ -75,9 +76,12 @@ async def _sequence(
         progress=progress,
         ahead_beats_max=settings.ahead_beats_max,
         permit=leases.permit,
+        metrics=metrics,
     )
-    metrics = IngestMetrics(service.metrics.registry)
     meter = FeedMeter(metrics)
+    metrics.in_session.set_function(
+        lambda: candidate.is_active and is_in_session(publisher.ts_event_ns)
+    )
     metrics.beat_number.set_function(lambda: publisher.next_beat)
     sequencer = Sequencer(
         candidate=candidate,

@@ -32,7 +32,7 @@ from tidegate_ingest.engine.push_quotes import PUSH_SOURCE
 from tidegate_ingest.engine.quote_text import QuoteSource
 from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceTable
 from tidegate_ingest.live_shell import Lead, LivePublisher
-from tidegate_ingest.metrics import FeedMeter, IngestMetrics
+from tidegate_ingest.metrics import FeedMeter, IngestMetrics, is_in_session
 from tidegate_ingest.settings import IngestSettings, LiveSettings
 from tidegate_ingest.shell import Sequencer
 
@@ -66,6 +66,7 @@ async def serve_live(service: Service[IngestSettings], spec: RunSpec, live: Live
         metrics=metrics,
     )
     metrics.newest_quote.set_function(lambda: duty.quote_age_seconds(market.now_ns()))
+    metrics.in_session.set_function(lambda: duty.is_in_session(market.now_ns()))
     metrics.beat_number.set_function(lambda: duty.parts.sequencer.next_beat)
     service.health.status = duty.status
     try:
@@ -181,6 +182,10 @@ class LiveDuty:
         newest_ns = self.parts.sequencer.gate.newest_ns
         return (now_ns - newest_ns) / NS_PER_SECOND if newest_ns else 0.0
 
+    def is_in_session(self, now_ns: int) -> bool:
+        """Tell whether the market of the run trades now."""
+        return self.parts.sequencer.wants_quotes(now_ns) and is_in_session(now_ns)
+
     def _make(self) -> LiveParts:
         role = self._role
         self._meter.begin()
@@ -191,6 +196,7 @@ class LiveDuty:
             run_id=role.spec.run_id,
             shard_count=role.settings.shard_count,
             lead=Lead(self._permit, self._candidate.epoch, self._rejects, self._measure),
+            metrics=self._metrics,
         )
         feed = live_feed(role.spec, role.settings.live, sequencer, role.market)
         return LiveParts(sequencer, feed, publisher)

@@ -24,6 +24,7 @@ from tidegate_ingest.adapters.reject_log import RejectLog
 from tidegate_ingest.adapters.tick_echo import TickEcho
 from tidegate_ingest.engine.live_sequencer import LiveSequencer
 from tidegate_ingest.engine.quote_text import ParsedPayload
+from tidegate_ingest.metrics import IngestMetrics
 from tidegate_ingest.shell import PRODUCER, UNKEPT_FRAMES_MAX
 
 
@@ -77,8 +78,10 @@ class LivePublisher:
         run_id: str,
         shard_count: int,
         lead: Lead | None = None,
+        metrics: IngestMetrics | None = None,
     ) -> None:
         self._bus = bus
+        self._metrics = metrics or IngestMetrics()
         self._sequencer = sequencer
         self._lead = lead
         self._echo = TickEcho(bus, run_id=run_id, producer=PRODUCER)
@@ -185,6 +188,7 @@ class LivePublisher:
                 await self._settle(0)
                 await self._echo.until_heard(beat)
                 await self._bus.publish(others)
+            self._metrics.sent(frame)
             # What is not read back yet is in memory.
             await self._echo.until_heard(beat - UNKEPT_FRAMES_MAX)
         await self._settle(unkept_max)

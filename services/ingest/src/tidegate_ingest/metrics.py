@@ -5,42 +5,20 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from tidegate_common.domain.enums import Board, Exchange, Phase
+from tidegate_common.frames.frame import Frame
+from tidegate_common.market.sessions import session_at, shanghai_date, shanghai_seconds
+from tidegate_ingest.engine.live_gate import LiveReason
+from tidegate_ingest.engine.quality import RejectReason
+from tidegate_ingest.engine.quote_text import QuoteSource
 
-class IngestMetrics:
-    """Metrics of one sequencer; without a registry they are counted and shown nowhere."""
+_TRADING = frozenset({Phase.CONTINUOUS, Phase.CLOSE_CALL})
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.active = Gauge(
-            "tidegate_ingest_active",
-            "1 where this sequencer feeds the run, 0 where it stands by.",
-            registry=registry,
-        )
-        self.epoch = Gauge(
-            "tidegate_ingest_epoch_number",
-            "Epoch of the lease that it last held.",
-            registry=registry,
-        )
-        self.takeovers = Counter(
-            "tidegate_ingest_takeovers_total",
-            "Times that it went on where another sequencer, or an earlier life, had stopped.",
-            registry=registry,
-        )
-        self.beat_number = Gauge(
-            "tidegate_ingest_beat_number",
-            "Number of the beat that it sends next.",
-            registry=registry,
-        )
-        self.rejected_rows = Counter(
-            "tidegate_ingest_rejected_rows_total",
-            "Rows and lines of the feed that were refused, by reason.",
-            ["rule"],
-            registry=registry,
-        )
-        self.lost_rejects = Counter(
-            "tidegate_ingest_lost_rejects_total",
-            "Refused rows that were counted and not kept: the log was too slow for them.",
-            registry=registry,
-        )
+
+class _LiveMetrics:
+    """What a live feed counts; a replay leaves it at 0."""
+
+    def __init__(self, registry: CollectorRegistry | None) -> None:
         self.polls = Counter(
             "tidegate_ingest_polls_total",
             "Times that all shares of a live run were asked for.",
@@ -72,6 +50,81 @@ class IngestMetrics:
             "Wall clock less market time of the newest row of a live run; 0 before the first.",
             registry=registry,
         )
+        # What happens seldom is 0 before, not missing: a rate over it sees its first time.
+        for source in QuoteSource:
+            for outcome in ("answered", "failed"):
+                self.requests.labels(f"{source}_{outcome}")
+
+
+class IngestMetrics(_LiveMetrics):
+    """Metrics of one sequencer; without a registry they are counted and shown nowhere."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.active = Gauge(
+            "tidegate_ingest_active",
+            "1 where this sequencer feeds the run, 0 where it stands by.",
+            registry=registry,
+        )
+        self.epoch = Gauge(
+            "tidegate_ingest_epoch_number",
+            "Epoch of the lease that it last held.",
+            registry=registry,
+        )
+        self.takeovers = Counter(
+            "tidegate_ingest_takeovers_total",
+            "Times that it went on where another sequencer, or an earlier life, had stopped.",
+            registry=registry,
+        )
+        self.beat_number = Gauge(
+            "tidegate_ingest_beat_number",
+            "Number of the beat that it sends next.",
+            registry=registry,
+        )
+        self.rows = Counter(
+            "tidegate_ingest_rows_total",
+            "Rows of quotes and bars that were sent in frames.",
+            registry=registry,
+        )
+        self.beats = Counter(
+            "tidegate_ingest_beats_total",
+            "Beats that were sent.",
+            registry=registry,
+        )
+        self.in_session = Gauge(
+            "tidegate_ingest_in_session",
+            "1 while the market time of the run that it feeds is inside trading hours.",
+            registry=registry,
+        )
+        self.rejected_rows = Counter(
+            "tidegate_ingest_rejected_rows_total",
+            "Rows and lines of the feed that were refused, by reason.",
+            ["rule"],
+            registry=registry,
+        )
+        self.lost_rejects = Counter(
+            "tidegate_ingest_lost_rejects_total",
+            "Refused rows that were counted and not kept: the log was too slow for them.",
+            registry=registry,
+        )
+        for reason in (*RejectReason, *LiveReason):
+            self.rejected_rows.labels(reason.value)
+        super().__init__(registry)
+
+    def sent(self, frame: Frame) -> None:
+        """Count a beat's frame of the whole market."""
+        self.beats.inc()
+        self.rows.inc(len(frame.rows))
+
+
+def is_in_session(ts_event_ns: int) -> bool:
+    """Tell whether the main boards trade at a time of a trading day; not the opening call."""
+    session = session_at(
+        exchange=Exchange.SH,
+        board=Board.MAIN,
+        trade_date=shanghai_date(ts_event_ns),
+        seconds_of_day=shanghai_seconds(ts_event_ns),
+    )
+    return session.phase in _TRADING
 
 
 class FeedMeter:

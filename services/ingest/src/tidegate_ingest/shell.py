@@ -255,6 +255,7 @@ class Publisher:
     ----------
     permit : returns when the next frame may be sent; None where it always may.
     next_beat : the beat to send next.
+    ts_event_ns : market time of the beat sent last, 0 before the first and after the run's last.
     """
 
     def __init__(
@@ -267,8 +268,10 @@ class Publisher:
         progress: Progress | None,
         ahead_beats_max: int,
         permit: Callable[[], Awaitable[None]] | None = None,
+        metrics: IngestMetrics | None = None,
     ) -> None:
         self._bus = bus
+        self._metrics = metrics or IngestMetrics()
         self._run_id = run_id
         self._shard_count = shard_count
         self._pacer = pacer
@@ -278,6 +281,7 @@ class Publisher:
         self._unkept: deque[Awaitable[None]] = deque()
         self._free_to = ahead_beats_max
         self.next_beat = 0
+        self.ts_event_ns = 0
 
     @property
     def kept_to(self) -> int:
@@ -337,6 +341,8 @@ class Publisher:
             await self._permit()
         self._unkept.append(await self._bus.post(self._messages(frame)))
         self.next_beat = beat + 1
+        self.ts_event_ns = 0 if frame.stamp.is_last else frame.stamp.ts_event_ns
+        self._metrics.sent(frame)
         await self._settle(UNKEPT_FRAMES_MAX)
 
     def _messages(self, frame: Frame) -> Sequence[Message]:

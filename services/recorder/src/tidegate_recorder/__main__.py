@@ -1,6 +1,7 @@
 """Entry point of the recorder."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 from tidegate_common.bus.kafka import KafkaBus
@@ -61,7 +62,8 @@ async def serve(service: Service[RecorderSettings]) -> None:
         archive=_archive(settings),
         retention=_retention(settings, tables),
         quotes=quotes,
-        metrics=RecorderMetrics(service.metrics.registry),
+        metrics=_metrics(service),
+        stage_metrics=service.metrics,
         report_ready=lambda is_ready: setattr(service.health, "is_ready", is_ready),
     )
     service.health.status = recorder.status
@@ -79,6 +81,13 @@ async def serve(service: Service[RecorderSettings]) -> None:
         await quotes.close()
         await bus.close()
         await pool.close()
+
+
+def _metrics(service: Service[RecorderSettings]) -> RecorderMetrics:
+    metrics, directory = RecorderMetrics(service.metrics.registry), service.settings.archive_dir
+    if directory:
+        metrics.archive_free.set_function(lambda: shutil.disk_usage(directory).free)
+    return metrics
 
 
 def _archive(settings: RecorderSettings) -> Archive | None:

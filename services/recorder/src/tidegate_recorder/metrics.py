@@ -1,6 +1,10 @@
 """What the recorder counts."""
 
-from prometheus_client import CollectorRegistry, Counter
+import math
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from tidegate_recorder.intake import READ_TOPICS
 
 
 class RecorderMetrics:
@@ -33,3 +37,12 @@ class RecorderMetrics:
             "Files of tick frames completed.",
             registry=registry,
         )
+        self.archive_free = Gauge(
+            "tidegate_recorder_archive_free_bytes",
+            "Free space where the archive is; NaN where frames are not archived.",
+            registry=registry,
+        )
+        self.archive_free.set(math.nan)
+        # What happens seldom is 0 before, not missing: a rate over it sees its first time.
+        for topic in READ_TOPICS:
+            self.dead_letters.labels(topic.name)

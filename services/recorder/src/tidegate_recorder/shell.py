@@ -12,7 +12,10 @@ from tidegate_common.errors import ContractError, TransientError
 from tidegate_common.events.message import DeadLetter, Message
 from tidegate_common.events.topics import DEAD_LETTER_PARTITIONS, TICKS, partition_count
 from tidegate_common.runtime.logging import get_logger
+from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_common.runtime.stage import dead_letter_message
+from tidegate_common.runtime.stage_watch import StageWatch
+from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_recorder.adapters.archive import Archive
 from tidegate_recorder.adapters.quotes import QuoteCopies
 from tidegate_recorder.adapters.retention import Retention
@@ -83,6 +86,7 @@ class Recorder:
         retention: Retention | None = None,
         quotes: QuoteCopies | None = None,
         metrics: RecorderMetrics | None = None,
+        stage_metrics: StageMetrics | None = None,
         report_ready: Callable[[bool], None] | None = None,
     ) -> None:
         self._bus = bus
@@ -92,6 +96,18 @@ class Recorder:
         self._retention = retention
         self._quotes = quotes
         self._metrics = metrics or RecorderMetrics()
+        stage_metrics = stage_metrics or StageMetrics()
+        self._watch = StageWatch(
+            bus=bus,
+            metrics=stage_metrics,
+            clock=SystemClock(),
+            stage=STAGE,
+            positions=lambda: self._positions,
+        )
+        self._is_postgres_away = False
+        stage_metrics.breaker_open.probe(lambda: self._is_postgres_away, STAGE, "postgres")
+        if quotes:
+            stage_metrics.breaker_open.probe(lambda: quotes.is_left_alone, STAGE, "redis")
         self._log = get_logger().bind(stage=STAGE)
         self._reader: Reader | None = None
         self._positions: dict[TopicPartition, int] = {}
@@ -144,9 +160,17 @@ class Recorder:
             If PostgreSQL or the bus was away for too long; nothing is lost.
         """
         await self.start()
+        assert self._reader is not None, "the recorder is started"
         try:
-            while not stopping.is_set():
-                await self.step()
+            with self._watch.watching([self._reader]):
+                async with asyncio.TaskGroup() as tasks:
+                    looking = tasks.create_task(self._watch.run())
+                    while not stopping.is_set():
+                        await self.step()
+                    looking.cancel()
+        except BaseExceptionGroup as group:
+            # The group has one cause: what a step raised.
+            raise group.exceptions[0] from group
         finally:
             await self.close()
 
@@ -180,6 +204,7 @@ class Recorder:
             await asyncio.sleep(options.batch_seconds_max)
             self._reader.resume(places)
         messages = await self._reader.poll(options.idle_seconds)
+        self._watch.returned()
         while messages and len(messages) < options.batch_messages_max:
             await asyncio.sleep(min(_LOOK_SECONDS, options.batch_seconds_max))
             more = await self._reader.poll(0)
@@ -280,6 +305,7 @@ class Recorder:
                 await use()
             except TransientError as error:
                 self._set_ready(is_ready=False)
+                self._is_postgres_away = True
                 self._metrics.outages.inc()
                 if loop.time() + pause > deadline:
                     raise
@@ -288,6 +314,7 @@ class Recorder:
                 pause = min(2 * pause, options.retry_seconds_max)
             else:
                 self._set_ready(is_ready=True)
+                self._is_postgres_away = False
                 return
 
     async def _complete_runs(self) -> None:

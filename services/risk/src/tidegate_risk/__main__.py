@@ -1,6 +1,7 @@
 """Run one partition of risk: `python -m tidegate_risk`."""
 
 import asyncio
+from collections.abc import Callable
 
 from tidegate_common.bus.beats import BeatResult, StageCore
 from tidegate_common.bus.journal import JournalFold
@@ -8,6 +9,7 @@ from tidegate_common.bus.kafka import KafkaBus
 from tidegate_common.bus.snapshots import SnapshotStore
 from tidegate_common.errors import ConfigError
 from tidegate_common.events.topics import FILLS, RISK_SNAPSHOTS
+from tidegate_common.frames.frame import BeatStamp
 from tidegate_common.runtime.service import Service, run
 from tidegate_common.runtime.stage import (
     StageHooks,
@@ -18,6 +20,7 @@ from tidegate_common.runtime.stage import (
 from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_risk.adapters.copies import RedisCopies
 from tidegate_risk.adapters.journal import JournalKeeper
+from tidegate_risk.metrics import RiskMeter, RiskMetrics
 from tidegate_risk.settings import RiskSettings
 from tidegate_risk.shell import RiskProcessor
 
@@ -61,20 +64,29 @@ async def serve(service: Service[RiskSettings]) -> None:
         settings.partition,
         find_copy=copies.newest_snapshot,
     )
+    metrics = RiskMetrics(service.metrics.registry)
+    metrics.journal_lag.set_function(lambda: keeper.waiting_count)
+    meter = RiskMeter(metrics, SystemClock(), figures=processor.figures)
+
+    def taken(stamp: BeatStamp) -> None:
+        copies.beat_taken(stamp)
+        meter.take(processor.decided)
+
     runner = StageRunner(
         bus=bus,
         core=core,
         snapshots=snapshots,
         metrics=service.metrics,
         snapshot_every_beats=settings.snapshot_every_beats,
-        hooks=_hooks(bus, core, keeper, copies),
+        hooks=_hooks(bus, core, keeper, taken=taken, after_snapshot=copies.snapshot_saved),
         # Fills close the loop with execution: they must not queue behind frames and scores.
         urgent_topics=frozenset({FILLS.name}),
     )
     async with asyncio.TaskGroup() as tasks:
-        caching = tasks.create_task(copies.run())
+        aside = [tasks.create_task(copies.run()), tasks.create_task(meter.run())]
         await serve_stage(service, bus, runner, core)
-        caching.cancel()
+        for task in aside:
+            task.cancel()
     await copies.close()
 
 
@@ -82,7 +94,9 @@ def _hooks(
     bus: KafkaBus,
     core: StageCore,
     keeper: JournalKeeper,
-    copies: RedisCopies,
+    *,
+    taken: Callable[[BeatStamp], None],
+    after_snapshot: Callable[[BeatStamp, bytes], None],
 ) -> StageHooks:
     async def before_beat() -> float | None:
         wait_seconds = await keeper.write_if_due(core)
@@ -93,7 +107,7 @@ def _hooks(
 
     def after_beat(result: BeatResult) -> None:
         keeper.beat_taken()
-        copies.beat_taken(result.stamp)
+        taken(result.stamp)
 
     return StageHooks(
         side_inputs={
@@ -103,7 +117,7 @@ def _hooks(
         side_positions=keeper.positions,
         before_beat=before_beat,
         after_beat=after_beat,
-        after_snapshot=copies.snapshot_saved,
+        after_snapshot=after_snapshot,
     )
 
 

@@ -22,7 +22,7 @@ from tidegate_common.events.execution import Fill, FillBatch, OrderUpdate
 from tidegate_common.events.message import Message, Origin
 from tidegate_common.events.orders import CancelOrder, OrderBatch, SubmitOrder
 from tidegate_common.events.portfolio import AccountBooks, PortfolioBatch
-from tidegate_common.events.risk import DecisionBatch
+from tidegate_common.events.risk import Decision, DecisionBatch
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import DECISIONS, FILLS, ORDERS, PORTFOLIOS, SCORES, TICKS
 from tidegate_common.frames.codec import decode_frame, decode_scores
@@ -36,6 +36,7 @@ from tidegate_common.frames.frame import (
     merge_scores,
 )
 from tidegate_risk.engine.engine import RiskEngine, RiskInputs, RiskOutput
+from tidegate_risk.engine.figures import AccountFigures
 
 _Order = TypeVar("_Order", SubmitOrder, CancelOrder)
 
@@ -47,6 +48,7 @@ class RiskProcessor:
     ----------
     partition : which risk partition, in 0..risk_partition_count - 1.
     shard_count, risk_partition_count : of the deployment.
+    decided : the decisions of the last beat.
     """
 
     def __init__(self, partition: int, *, shard_count: int, risk_partition_count: int) -> None:
@@ -55,6 +57,7 @@ class RiskProcessor:
         self._risk_partition_count = risk_partition_count
         self._engine: RiskEngine | None = None
         self._run_id = ""
+        self.decided: tuple[Decision, ...] = ()
         shards = range(shard_count)
         self.producer = f"risk-{partition}"
         self.slots = (
@@ -121,6 +124,7 @@ class RiskProcessor:
                 stale=self._stale(inputs, engine),
             ),
         )
+        self.decided = output.decisions
         return self._messages(inputs.stamp, output)
 
     def snapshot(self) -> EngineState:
@@ -135,6 +139,10 @@ class RiskProcessor:
     def current_books(self) -> tuple[str, Iterable[AccountBooks]]:
         """Return the run and every account's books, each as of its last beat when it is taken."""
         return self._run_id, self._engine.books() if self._engine else ()
+
+    def figures(self) -> Iterable[AccountFigures]:
+        """Return what operators are told of every account, as of its last beat when it is taken."""
+        return self._engine.figures() if self._engine else ()
 
     def _running(self) -> RiskEngine:
         if self._engine is None:

@@ -72,6 +72,7 @@ async def _serve_recommendations(service: Service[SignalsSettings]) -> None:
         key_prefix=settings.redis.key_prefix,
         tell=CacheReport(service.metrics, stage="recommendations", cache="recommendations").tell,
     )
+    service.metrics.breaker_open.probe(lambda: cache.is_left_alone, "recommendations", "redis")
     bus = KafkaBus(settings.kafka.config())
     await bus.start()
     processor = RecommendationProcessor(settings.shard_count)

@@ -6,7 +6,7 @@ dropped at a revocation: another process makes the same bytes out of the same fr
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import faust
@@ -23,7 +23,7 @@ from tidegate_common.events.topics import SIGNALS_SNAPSHOTS, TICKS
 from tidegate_common.runtime.logging import get_logger
 from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_common.runtime.stage import StageRunner
-from tidegate_signals.adapters.faust_transport import make_app
+from tidegate_signals.adapters.faust_transport import StreamApp, make_app
 from tidegate_signals.adapters.inbox import Inbox, InboxBus
 from tidegate_signals.stage import SignalsProcessor
 
@@ -59,6 +59,7 @@ class SignalsStream:
         self._snapshot_every_beats = snapshot_every_beats
         self._shards: dict[int, _Shard] = {}
         self._assigning = asyncio.Lock()
+        self._answered_ns: Callable[[], int] = int
         self._tasks: asyncio.TaskGroup | None = None
         self._log = get_logger().bind(stage="signals")
         self.assigned = asyncio.Event()
@@ -66,6 +67,7 @@ class SignalsStream:
     async def run(self, stopping: asyncio.Event) -> None:
         """Score until told to stop; raise what stopped a shard or Faust."""
         app = self._make_app()
+        self._answered_ns = app.answered_ns
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 await self._serve(app, self._tasks, stopping)
@@ -114,7 +116,7 @@ class SignalsStream:
             # Without a broker there is no leaving the group; it will miss our heartbeat.
             self._log.warning("faust_not_stopped", waited_seconds=_STOP_SECONDS_MAX)
 
-    def _make_app(self) -> faust.App:
+    def _make_app(self) -> StreamApp:
         topic = self._kafka.topic_prefix + TICKS.name
         app = make_app(
             name=self._kafka.topic_prefix + GROUP,
@@ -168,7 +170,8 @@ class SignalsStream:
             }
 
     async def _begin(self, number: int) -> _Shard:
-        core, inbox, stopping = StageCore(SignalsProcessor(number)), Inbox(), asyncio.Event()
+        core, stopping = StageCore(SignalsProcessor(number)), asyncio.Event()
+        inbox = Inbox(self._answered_ns)
         runner = StageRunner(
             bus=InboxBus(self._bus, inbox),
             core=core,

@@ -43,6 +43,12 @@ class Reader(Protocol):
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
         """Fetch paused partitions again."""
 
+    def answered_ns(self) -> int:
+        """Return when the broker last answered, if only that there is nothing, UTC epoch.
+
+        0 while nothing is asked of it (all is paused), and where that cannot be told.
+        """
+
     async def close(self) -> None:
         """Let go of the connection."""
 

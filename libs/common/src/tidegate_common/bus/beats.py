@@ -64,11 +64,13 @@ class BeatResult:
     """What a beat made: messages in the order in which they are wanted.
 
     late : what it was taken without.
+    waited_seconds : from its first frame to the last of its inputs, as they came.
     """
 
     stamp: BeatStamp
     messages: Sequence[Message]
     late: tuple[LateInput, ...] = ()
+    waited_seconds: float = 0.0
 
 
 class StageCore:
@@ -111,8 +113,13 @@ class StageCore:
         """The stage's engine between decode and encode."""
         return self._processor
 
-    def receive(self, message: Message) -> None:
-        """Take a message of an input partition, in the order of its offsets."""
+    def receive(self, message: Message, seconds: float = 0.0) -> None:
+        """Take a message of an input partition, in the order of its offsets.
+
+        Parameters
+        ----------
+        seconds : when it came, by a monotonic clock; only what operators see depends on it.
+        """
         place = TopicPartition(message.topic, message.partition)
         if message.offset < self._next_offset[place]:
             return
@@ -133,7 +140,7 @@ class StageCore:
         except ContractError as error:
             self._put_aside(message, str(error))
             payload = None
-        lane.add(Arrival(origin, message.offset, payload, stamp, run_spec))
+        lane.add(Arrival(origin, message.offset, payload, stamp, run_spec, seconds))
 
     def advance(self) -> BeatResult | None:
         """Take the next beat if it is whole; None when something is still to come."""
@@ -145,6 +152,7 @@ class StageCore:
         if not self._is_whole(late):
             return None
         requests = self._journal.requests_at(run_id, beat) if self._journal else ()
+        waited_seconds = self._waited_seconds(late)
         payloads, overdue, stamp = self._take(late)
         messages = self._processor.on_beat(
             BeatInputs(stamp, payloads, requests, tuple(overdue)),
@@ -155,7 +163,12 @@ class StageCore:
             self._journal.forget_before(run_id, self.next_beat)
         if stamp.is_last:
             self._close_run(run_id)
-        return BeatResult(stamp, [self._striped(message, beat) for message in messages], told)
+        return BeatResult(
+            stamp,
+            [self._striped(message, beat) for message in messages],
+            told,
+            waited_seconds,
+        )
 
     def begin_run_if_due(self) -> None:
         """Begin the next run once its beat 0 is in every tick slot; `advance` does so too."""
@@ -362,6 +375,18 @@ class StageCore:
         return not late or any(
             source.slot.topic is TICKS and source not in late for source in self._sources
         )
+
+    def _waited_seconds(self, late: Mapping[Source, int]) -> float:
+        """Return the time from the next beat's first frame to the last of its inputs."""
+        heads = [
+            (source.slot.topic is TICKS, head.seconds)
+            for source in self._sources
+            if source not in late
+            and source.next_beat < self._wanted_to(source)
+            and (head := source.head(self._run_id))
+        ]
+        last = max((seconds for _, seconds in heads), default=0.0)
+        return last - min((seconds for is_frame, seconds in heads if is_frame), default=last)
 
     def _take(
         self, late: Mapping[Source, int]

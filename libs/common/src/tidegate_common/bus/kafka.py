@@ -26,6 +26,7 @@ from tidegate_common.events.topics import COMPACTED_TOPICS
 # A whole-market frame is about 250 KB and a snapshot chunk 512 KB; twice the larger is room enough.
 MESSAGE_BYTES_MAX = 1_048_576
 _POLL_MESSAGES_MAX = 500
+_NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +315,10 @@ class _KafkaReader:
         """Fetch paused partitions again."""
         self._consumer.resume(*self._kafka_partitions(partitions))
 
+    def answered_ns(self) -> int:
+        """Return when the broker last answered a fetch; 0 while nothing is fetched."""
+        return answered_ns(self._consumer)
+
     def _kafka_partitions(self, partitions: Sequence[TopicPartition]) -> list[KafkaPartition]:
         return [KafkaPartition(self._prefix + place.topic, place.partition) for place in partitions]
 
@@ -324,6 +329,17 @@ class _KafkaReader:
             # A task of the consumer that has not begun yet would hand us its cancellation.
             await asyncio.sleep(0)
             await self._consumer.stop()
+
+
+def answered_ns(consumer: AIOKafkaConsumer) -> int:
+    """Return when a consumer's newest answer to a fetch came, UTC epoch.
+
+    An answer without a record counts: the broker is there and the consumer asks it. 0 while it
+    fetches nothing.
+    """
+    fetched = consumer.assignment() - consumer.paused()
+    answers_ms = (consumer.last_poll_timestamp(partition) or 0 for partition in fetched)
+    return max(answers_ms, default=0) * _NS_PER_MS
 
 
 async def _start_patiently(producer: AIOKafkaProducer) -> None:

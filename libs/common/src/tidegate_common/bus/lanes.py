@@ -16,13 +16,17 @@ FINISHED_RUNS_MAX = 1_000
 
 @dataclass(slots=True)
 class Arrival:
-    """A message that waits for its beat."""
+    """A message that waits for its beat.
+
+    seconds : when it came, by the receiver's monotonic clock.
+    """
 
     origin: Origin
     offset: int
     payload: object | None
     stamp: BeatStamp | None
     run_spec: str
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)

@@ -117,5 +117,9 @@ class _MemoryReader:
         """Read paused partitions again."""
         self._paused.difference_update(partitions)
 
+    def answered_ns(self) -> int:
+        """Return 0: there is no broker."""
+        return 0
+
     async def close(self) -> None:
         """Do nothing."""

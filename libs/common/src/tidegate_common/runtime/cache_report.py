@@ -18,6 +18,8 @@ class CacheReport:
     def __init__(self, metrics: StageMetrics, *, stage: str, cache: str) -> None:
         self._writes = metrics.cache_writes
         self._stage = stage
+        for outcome in PutOutcome:
+            self._writes.labels(stage, outcome)
         self._log = get_logger().bind(stage=stage, cache=cache)
         self._reason = ""
         self._skipped_count = 0

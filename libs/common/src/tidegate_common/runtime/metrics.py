@@ -3,7 +3,16 @@
 Labels are few and bounded: stage, topic, outcome, rule; never an instrument, order or account.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Callable, Iterable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+)
 
 # From a tenth of a millisecond, a beat's compute, to ten seconds, a stalled loop.
 _LATENCY_SECONDS = (
@@ -25,11 +34,114 @@ _LATENCY_SECONDS = (
 )
 
 
-class StageMetrics:
+# A late shard is waited for as long as a run allows, which is seconds.
+_WAIT_SECONDS = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+
+
+class Probe:
+    """One part of what a `ProbedGauge` shows, until it ends."""
+
+    def __init__(self, gauge: "ProbedGauge", labels: tuple[str, ...]) -> None:
+        self._gauge = gauge
+        self._labels = labels
+
+    def end(self) -> None:
+        """Let the gauge look no more; a series that nobody knows any part of is gone."""
+        self._gauge.forget(self, self._labels)
+
+
+class ProbedGauge:
+    """A gauge whose value is looked up when it is scraped, and costs nothing in between.
+
+    Parameters
+    ----------
+    combine : makes one value of what several in the process say of the same labels, such as the
+        shards that a process of signals has at the time.
+    """
+
+    def __init__(self, gauge: Gauge, combine: Callable[[Iterable[float]], float] = max) -> None:
+        self._gauge = gauge
+        self._combine = combine
+        self._probes: dict[tuple[str, ...], dict[Probe, Callable[[], float]]] = {}
+
+    def probe(self, look: Callable[[], float], *labels: str) -> Probe:
+        """Let the gauge look there too; it is asked on the thread that scrapes."""
+        probes = self._probes.setdefault(labels, {})
+        probe = Probe(self, labels)
+        probes[probe] = look
+        self._gauge.labels(*labels).set_function(
+            lambda: self._combine([one() for one in probes.values()])
+        )
+        return probe
+
+    def forget(self, probe: Probe, labels: tuple[str, ...]) -> None:
+        """Look there no more."""
+        probes = self._probes[labels]
+        del probes[probe]
+        if not probes:
+            self._gauge.remove(*labels)
+
+
+class _ReadingMetrics:
+    """How a stage reads, besides its beats."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.alignment_wait = Histogram(
+            "tidegate_stage_alignment_wait_seconds",
+            "From the first frame of a beat to the last of its inputs, as they came.",
+            ["stage"],
+            buckets=_WAIT_SECONDS,
+            registry=registry,
+        )
+        self.stale_shards = Gauge(
+            "tidegate_stage_stale_shards",
+            "Inputs that the last beat was taken without: their instruments count as stale.",
+            ["stage"],
+            registry=registry,
+        )
+        self.lag_beats = ProbedGauge(
+            Gauge(
+                "tidegate_stage_lag_beats",
+                "Beats whose frames have all come, and which are not taken yet.",
+                ["stage"],
+                registry=registry,
+            )
+        )
+        self.consumer_lag = ProbedGauge(
+            Gauge(
+                "tidegate_stage_consumer_lag_messages",
+                "Messages of the log that are not taken yet: its end, looked up every 5 s, less "
+                "the position.",
+                ["stage", "topic"],
+                registry=registry,
+            ),
+            sum,
+        )
+        self.poll_age = ProbedGauge(
+            Gauge(
+                "tidegate_stage_poll_age_seconds",
+                "Since the most silent reader came back from its broker, if only with nothing.",
+                ["stage"],
+                registry=registry,
+            )
+        )
+        self.breaker_open = ProbedGauge(
+            Gauge(
+                "tidegate_stage_breaker_open",
+                "1 while a server is left alone after failures: redis, postgres or replica.",
+                ["stage", "server"],
+                registry=registry,
+            )
+        )
+
+
+class StageMetrics(_ReadingMetrics):
     """Metrics of one process; one registry each, so that tests do not meet."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
         self.beats = Counter(
             "tidegate_stage_beats_total",
             "Beats taken.",
@@ -92,3 +204,4 @@ class StageMetrics:
             ["stage", "outcome"],
             registry=self.registry,
         )
+        super().__init__(self.registry)

@@ -20,6 +20,7 @@ from tidegate_common.runtime.logging import get_logger
 from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_common.runtime.service import Service
 from tidegate_common.runtime.settings import Settings
+from tidegate_common.runtime.stage_watch import StageWatch
 from tidegate_common.runtime.system_clock import SystemClock
 
 # A partition that is so far ahead of the others is not fetched until it is down to the second.
@@ -83,6 +84,15 @@ class StageRunner:
         self._repeats_told = 0
         self._posted_at = self._answered_at = 0.0
         self._log = get_logger().bind(stage=core.processor.producer)
+        self._watch = StageWatch(
+            bus=bus,
+            metrics=metrics,
+            clock=self._clock,
+            stage=self._stage,
+            positions=self._positions,
+            backlog_beats=self._backlog_beats,
+        )
+        self._begin_counts()
 
     async def recover(self) -> None:
         """Take up the last snapshot, if there is one."""
@@ -96,21 +106,24 @@ class StageRunner:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Take beats until told to stop."""
-        positions = dict(self._core.positions()) | dict(self._hooks.side_positions())
-        parts = self._split(positions)
+        parts = self._split(self._positions())
         readers = [
             await self._bus.open_reader(part, is_urgent=is_urgent) for part, is_urgent in parts
         ]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                pumps = [
-                    tasks.create_task(self._pump(reader, frozenset(part), stopping))
-                    for reader, (part, _) in zip(readers, parts, strict=True)
-                ]
-                stopper = tasks.create_task(self._wake_on(stopping))
-                await self._beats(stopping)
-                for task in (*pumps, stopper):
-                    task.cancel()
+            with self._watch.watching(readers):
+                async with asyncio.TaskGroup() as tasks:
+                    aside = [
+                        tasks.create_task(self._pump(number, reader, frozenset(part), stopping))
+                        for number, (reader, (part, _)) in enumerate(
+                            zip(readers, parts, strict=True),
+                        )
+                    ]
+                    aside.append(tasks.create_task(self._wake_on(stopping)))
+                    aside.append(tasks.create_task(self._watch.run()))
+                    await self._beats(stopping)
+                    for task in aside:
+                        task.cancel()
             await self._settle(0)
         except BaseExceptionGroup as group:
             # The group has one cause: what a pump or the loop raised.
@@ -118,6 +131,24 @@ class StageRunner:
         finally:
             for reader in readers:
                 await reader.close()
+
+    def _positions(self) -> dict[TopicPartition, int]:
+        """Return where to read on after what was taken."""
+        return dict(self._core.positions()) | dict(self._hooks.side_positions())
+
+    def _backlog_beats(self) -> int:
+        """Return how many beats have all of their frames and are not taken."""
+        core = self._core
+        return core.framed_to(core.next_beat + BACKLOG_MAX) - core.next_beat if core.run else 0
+
+    def _begin_counts(self) -> None:
+        """Let what happens seldom be 0, not missing: a rate over it sees its first time."""
+        metrics, stage = self._metrics, self._stage
+        for counter in (metrics.repeats, metrics.late_inputs, metrics.snapshots):
+            counter.labels(stage)
+        topics = {slot.topic.name for slot in self._core.processor.slots}
+        for topic in topics | {place.topic for place in self._hooks.side_inputs}:
+            metrics.dead_letters.labels(stage, topic)
 
     def _split(
         self,
@@ -135,6 +166,7 @@ class StageRunner:
 
     async def _pump(
         self,
+        number: int,
         reader: Reader,
         mine: frozenset[TopicPartition],
         stopping: asyncio.Event,
@@ -142,13 +174,15 @@ class StageRunner:
         """Hand what a reader brings to the core."""
         while not stopping.is_set():
             messages = await reader.poll(_PAUSED_POLL_SECONDS if self._paused else _POLL_SECONDS)
+            now_seconds = self._clock.monotonic_seconds()
+            self._watch.returned(number)
             for message in messages:
                 place = TopicPartition(message.topic, message.partition)
                 side = self._hooks.side_inputs.get(place)
                 if side:
                     side(message)
                 else:
-                    self._core.receive(message)
+                    self._core.receive(message, now_seconds)
             if messages:
                 self._wakeup.set()
                 if messages[-1].topic in self._urgent_topics:
@@ -210,6 +244,7 @@ class StageRunner:
         self._metrics.repeats.labels(self._stage).inc(self._core.repeat_count - self._repeats_told)
         self._repeats_told = self._core.repeat_count
         self._metrics.beat_number.labels(self._stage).set(result.stamp.beat)
+        self._metrics.alignment_wait.labels(self._stage).observe(result.waited_seconds)
         self._tell_late(result)
         if self._hooks.after_beat:
             self._hooks.after_beat(result)
@@ -222,6 +257,7 @@ class StageRunner:
         await asyncio.sleep(0)
 
     def _tell_late(self, result: BeatResult) -> None:
+        self._metrics.stale_shards.labels(self._stage).set(len(result.late))
         if result.late:
             self._metrics.late_inputs.labels(self._stage).inc(len(result.late))
             self._log.warning(

@@ -129,6 +129,11 @@ class Reads:
         """Whether reads are of the replica now; None where there is none."""
         return self._replica.is_usable if self._replica else None
 
+    @property
+    def is_primary_left_alone(self) -> bool:
+        """Whether the primary failed so often that it is not asked, but for a try now and then."""
+        return self._breaker is not None and self._breaker.is_open
+
     async def run(self, work: Work[Answer]) -> Answer:
         """Return what a read of one connection gives; it may be run once on each server.
 

@@ -29,6 +29,8 @@ PUT_TIMEOUT_SECONDS = 0.05
 GET_TIMEOUT_SECONDS = 0.5
 FAILURES_MAX = 3
 OPEN_SECONDS = 1.0
+# Whoever writes or checks a server tries at least so often.
+_OPEN_KNOWN_SECONDS = 30.0
 
 # A run that was replaced may not come back; so many are remembered, newest first.
 _PAST_RUNS_MAX = 32
@@ -101,6 +103,15 @@ class CircuitBreaker:
         self._failures_in_a_row = 0
         self._closed_again_at = 0.0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the server is left alone, and failed when somebody tried not long ago.
+
+        Where nobody asks any more, nobody knows whether it is back.
+        """
+        is_recent = self._seconds() < self._closed_again_at + _OPEN_KNOWN_SECONDS
+        return self._failures_in_a_row >= self._failures_max and is_recent
+
     def lets_through(self) -> bool:
         """Tell whether to try now; who is told so tells how it went.
 
@@ -163,6 +174,11 @@ class StampedCache:
         self._get_timeout_seconds = get_timeout_seconds
         self._breaker = breaker
         self._tell = tell or _tell_nobody
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether Redis failed so often that it is not asked, but for a try now and then."""
+        return self._breaker is not None and self._breaker.is_open
 
     async def ping(self) -> None:
         """Raise TransientError if Redis does not answer in time."""

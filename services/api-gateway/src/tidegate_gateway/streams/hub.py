@@ -73,6 +73,9 @@ class StreamMetrics:
             ["outcome"],
             registry=registry,
         )
+        # What happens seldom is 0 before, not missing: a rate over it sees its first time.
+        for outcome in ("left", "overrun", "refused", "unavailable", "idle"):
+            self.ends.labels(outcome)
 
 
 class Taker(Protocol):

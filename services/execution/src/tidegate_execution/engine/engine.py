@@ -101,6 +101,11 @@ class ExecutionEngine:
         self._take_commands(submits, cancels, stamp, blotter)
         return self._end_beat(stamp, blotter)
 
+    @property
+    def open_order_count(self) -> int:
+        """How many orders work, or are on their way."""
+        return len(self._memory.orders) + len(self._memory.submits)
+
     def snapshot(self) -> EngineState:
         """Return the memory; later beats do not change what was returned."""
         return dump_memory(self._memory)

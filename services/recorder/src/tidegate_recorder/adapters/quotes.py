@@ -42,6 +42,11 @@ class QuoteCopies:
                 if frame.shard < len(self._shards):
                     self._shards[frame.shard].take(frame)
 
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether Redis failed so often that it is not asked, but for a try now and then."""
+        return self._cache.is_left_alone
+
     def take(self, message: Message) -> None:
         """Take a frame's message; the stages put aside what cannot be read."""
         with suppress(ContractError):

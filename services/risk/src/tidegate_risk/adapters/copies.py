@@ -51,6 +51,10 @@ class RedisCopies:
             put_timeout_seconds=SNAPSHOT_TIMEOUT_SECONDS,
             tell=CacheReport(metrics, stage=STAGE, cache="snapshots").tell,
         )
+        caches = (self._portfolios, self._snapshots)
+        metrics.breaker_open.probe(
+            lambda: any(cache.is_left_alone for cache in caches), STAGE, "redis"
+        )
         self._producer = f"{STAGE}-{settings.partition}"
         self._books = books
         self._packed = b""

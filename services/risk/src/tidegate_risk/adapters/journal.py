@@ -77,6 +77,11 @@ class JournalKeeper:
         """Where requests come from."""
         return TopicPartition(REQUESTS.name, self._partition)
 
+    @property
+    def waiting_count(self) -> int:
+        """How many requests were read and are in no entry yet."""
+        return len(self._pending)
+
     def positions(self) -> dict[TopicPartition, int]:
         """Return where to read both."""
         return {

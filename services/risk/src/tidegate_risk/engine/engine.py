@@ -39,6 +39,7 @@ from tidegate_risk.engine.construction import (
 )
 from tidegate_risk.engine.controls import obey_controls
 from tidegate_risk.engine.desk import Desk, Rules
+from tidegate_risk.engine.figures import AccountFigures, figures_of
 from tidegate_risk.engine.intent import Intents, intents_of_requests
 from tidegate_risk.engine.kernels import warm_up
 from tidegate_risk.engine.portfolio import Account, OpenOrder
@@ -182,6 +183,12 @@ class RiskEngine:
                     account.portfolio(self._stamp, usage_of(account, self._market)),
                     tuple(order.state for order in account.orders.values()),
                 )
+
+    def figures(self) -> Iterator[AccountFigures]:
+        """Yield what operators are told of every account, as `books` does."""
+        for account in self._accounts.values():
+            if self._stamp is not None:
+                yield figures_of(account, self._market)
 
     def snapshot(self) -> EngineState:
         """Return the memory; later beats do not change what was returned."""

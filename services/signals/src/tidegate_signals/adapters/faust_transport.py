@@ -17,7 +17,7 @@ from faust.types import TP
 from faust.types.auth import CredentialsT
 from faust.types.transports import ConsumerT
 
-from tidegate_common.bus.kafka import MESSAGE_BYTES_MAX, KafkaConfig
+from tidegate_common.bus.kafka import MESSAGE_BYTES_MAX, KafkaConfig, answered_ns
 
 # Joining takes half of it on the embedded broker, and so long passes before a dead member's
 # shards are given to another.
@@ -42,6 +42,11 @@ class StreamApp(faust.App):
 
     positions: Positions
     fetch_max_wait_ms: int
+    fetcher: aiokafka.AIOKafkaConsumer | None = None
+
+    def answered_ns(self) -> int:
+        """Return when the broker last answered, UTC epoch; 0 before there is a consumer."""
+        return answered_ns(self.fetcher) if self.fetcher else 0
 
     def _create_directories(self) -> None:
         """Make none: there are no tables, and a container's file system may be read-only."""
@@ -95,6 +100,7 @@ class _PromptThread(AIOKafkaConsumerThread):
         assert isinstance(app, StreamApp)
         # Faust has no setting for it, and aiokafka reads it only when it starts.
         consumer._fetch_max_wait_ms = app.fetch_max_wait_ms  # noqa: SLF001
+        app.fetcher = consumer
         return consumer
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> RecordMap:

@@ -1,7 +1,7 @@
 """Frames that Faust brings, as a bus's reader: the door between the two machineries."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from tidegate_common.bus.base import Bus, NewTopic, Reader, TopicPartition
 from tidegate_common.events.message import Message
@@ -12,9 +12,15 @@ _PAUSE_SECONDS = 0.005
 
 
 class Inbox:
-    """A bounded queue of one shard's messages; a full one holds the Faust agent back."""
+    """A bounded queue of one shard's messages; a full one holds the Faust agent back.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    answered_ns : tells when the broker last answered who fills the queue.
+    """
+
+    def __init__(self, answered_ns: Callable[[], int] = int) -> None:
+        self._answered_ns = answered_ns
         self._queue: asyncio.Queue[Message] = asyncio.Queue(INBOX_MESSAGES_MAX)
         self._is_closed = False
         self._is_paused = False
@@ -44,6 +50,10 @@ class Inbox:
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
         """Give out again."""
         self._is_paused = self._is_paused and not partitions
+
+    def answered_ns(self) -> int:
+        """Return when the broker last answered Faust, UTC epoch; 0 where it has not."""
+        return self._answered_ns()
 
     async def close(self) -> None:
         """Let go of everything, so that nobody waits for room."""
