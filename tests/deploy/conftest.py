@@ -1,6 +1,7 @@
 """The tools of `make verify-deploy`, and what they make of the overlays."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -37,3 +38,22 @@ def overlays(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ove
         path.write_text(done.stdout)
         found.append(Overlay(name, path))
     return tuple(found)
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Return Prometheus' tool for rules."""
+    return _found("promtool", package="prometheus")
+
+
+@pytest.fixture(scope="session")
+def amtool() -> str:
+    """Return Alertmanager's tool."""
+    return _found("amtool", package="prometheus-alertmanager")
+
+
+def _found(program: str, *, package: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"needs {program}, of Debian's package {package}")
+    return path
