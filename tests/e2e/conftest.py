@@ -178,6 +178,11 @@ class Stack:
         assert file is not None
         return file.addresses[server]
 
+    def stop(self) -> Finished:
+        """Ask the stack to end, and wait for that."""
+        self._process.send_signal(signal.SIGTERM)
+        return self.finish()
+
     def finish(self) -> Finished:
         """Wait for the end."""
         stdout, _ = self._process.communicate(timeout=RUN_SECONDS_MAX)

@@ -29,6 +29,7 @@ from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_common.runtime.service import Service
 from tidegate_common.runtime.settings import ServiceSettings
 from tidegate_common.runtime.stage import BACKLOG_MAX, StageHooks, StageRunner, serve_stage
+from tidegate_common.runtime.tracing import Tracer
 from tidegate_common.testing.builders import (
     make_beat_message,
     make_journal_entry,
@@ -80,7 +81,11 @@ class Stage:
     """A process's life: a runner of its own on a shared bus."""
 
     def __init__(
-        self, bus: Bus, hooks: StageHooks | None = None, core: StageCore | None = None
+        self,
+        bus: Bus,
+        hooks: StageHooks | None = None,
+        core: StageCore | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.core = core or StageCore(ToyProcessor())
         self.metrics = StageMetrics()
@@ -93,6 +98,7 @@ class Stage:
             snapshot_every_beats=SNAPSHOT_EVERY,
             hooks=replace(hooks or StageHooks(), after_beat=self._beat_taken),
             urgent_topics=frozenset({ORDERS.name}),
+            tracer=tracer,
         )
         self._until = -1
         self._stopping = asyncio.Event()

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from tests.unit.common.tracers import KeptSpans
 from tests.unit.gateway.desk import Desk, FakePublisher, assert_problem, client_of, make_resources
 from tests.unit.gateway.guarded import guarded, key_of
 
+from tidegate_common.bus.headers import trace_of
 from tidegate_common.codec import decode_event
 from tidegate_common.domain.enums import ControlCommand, OrderType, TimeInForce
 from tidegate_common.domain.ids import AccountId, RequestId, risk_partition_of
@@ -14,6 +16,7 @@ from tidegate_common.events.message import Message
 from tidegate_common.events.orders import ControlRequest, OrderRequest, RequestEnvelope
 from tidegate_common.events.run import RISK_LIMIT_RANGES, RiskLimits
 from tidegate_common.events.topics import BACKTESTS, REQUESTS
+from tidegate_common.events.trace import TraceContext, request_trace_id
 from tidegate_gateway.resources import Resources
 from tidegate_gateway.schemas.backtests import BacktestResultView, BacktestView
 from tidegate_gateway.schemas.base import Page
@@ -400,3 +403,21 @@ def test_digest_knows_where_a_part_ends() -> None:
     """`ab` and `c` are not `a` and `bc`."""
     assert digest_of(b"ab", b"c") != digest_of(b"a", b"bc")
     assert digest_of(b"ab", b"c") == digest_of(b"ab", b"c")
+
+
+async def test_order_is_traced_from_its_request_to_the_log_once() -> None:
+    """A repeat is the same request and no second trace; the caller's own trace is linked."""
+    publisher, kept = FakePublisher(), KeptSpans()
+    caller = TraceContext(5, 6)
+    headers = KEY | {"traceparent": caller.traceparent().decode()}
+    resources = replace(make_resources(), publisher=publisher, tracer=kept, memory=FakeMemory())
+    async with client_of(resources) as client:
+        for _ in range(2):
+            assert (await client.post("/v1/orders", json=ORDER, headers=headers)).is_success
+
+    server, sent = kept.spans
+    (message,) = publisher.messages
+    assert server.name == "POST /v1/orders"
+    assert server.links == (caller,)
+    assert sent.context.trace_id == request_trace_id(AccountId("A1"), RequestId("request-1"))
+    assert trace_of(message) == sent.context

@@ -47,6 +47,7 @@ def record_of(beat: int) -> SimpleNamespace:
         key=message.key,
         value=message.value,
         headers=list(message.headers),
+        timestamp=1_700_000_000.125,
     )
     return SimpleNamespace(message=record)
 

@@ -55,6 +55,7 @@ _HEADERS = {
         "ce_run": {"type": "string", "description": "Run of the beat."},
         "ce_beat": {"type": "string", "description": "Number of the beat, decimal."},
         "ce_producer": {"type": "string", "description": "Stage and index, such as risk-0."},
+        "traceparent": {"type": "string", "description": "W3C; only where the trace is sampled."},
     },
 }
 

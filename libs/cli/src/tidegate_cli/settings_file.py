@@ -79,7 +79,8 @@ def settings_document() -> str:
 def variables(fields: dict[str, FieldInfo], prefix: str) -> Iterator[Variable]:
     """Yield the variable of each field; those of a nested one join its name."""
     for name, field in fields.items():
-        variable = f"{prefix}{name.upper()}"
+        # OpenTelemetry's variables have names of their own.
+        variable = str(field.validation_alias or f"{prefix}{name.upper()}")
         if isinstance(field.default, BaseModel):
             nested = type(field.default).model_fields
             yield from variables(nested, f"{variable}{NESTED}")

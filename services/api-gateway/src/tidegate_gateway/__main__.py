@@ -180,6 +180,7 @@ def _resources(
         records=Records(servers.primary, timeout_seconds=seconds),
         body_bytes_max=settings.body_bytes_max,
         streams=streams,
+        tracer=service.tracer,
     )
 
 

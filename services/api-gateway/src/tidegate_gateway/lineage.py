@@ -6,10 +6,12 @@ import asyncpg
 
 from tidegate_common.codec import decode_event
 from tidegate_common.domain.enums import CauseKind
+from tidegate_common.domain.ids import RunId
 from tidegate_common.events.execution import OrderUpdate
 from tidegate_common.events.portfolio import PortfolioState
 from tidegate_common.events.recommendations import StrategyRecommendations
 from tidegate_common.events.risk import Decision
+from tidegate_common.events.trace import beat_trace_id, trace_id_text
 from tidegate_common.frames.rows import BarRows, QuoteRows
 from tidegate_common.store.postgres import Connection
 from tidegate_common.store.reads import Reads
@@ -136,6 +138,7 @@ class Lineages:
         is_score = decision.cause_kind is CauseKind.SCORE
         return LineageView(
             run_id=key.run_id,
+            trace_id=trace_id_text(beat_trace_id(RunId(key.run_id), decision.beat)),
             frame=await self._frame(key.run_id, found),
             score=_score(found) if is_score else None,
             request_id=None if is_score else decision.cause,

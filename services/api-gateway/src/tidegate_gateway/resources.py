@@ -12,6 +12,7 @@ from tidegate_common.clock import Clock
 from tidegate_common.events.message import Message
 from tidegate_common.events.run import RunSpec
 from tidegate_common.runtime.system_clock import SystemClock
+from tidegate_common.runtime.tracing import Tracer
 from tidegate_common.store.redis import CachedPortfolio, CachedRecommendations
 from tidegate_common.store.stamped import Stamped
 from tidegate_gateway.lineage import OrderKey
@@ -156,6 +157,7 @@ class Resources:
 
     allow_requests : whether writes are taken.
     security : by default no keys are asked for, and this machine alone is served.
+    tracer : None where traces are off.
     """
 
     publisher: Publisher
@@ -174,6 +176,7 @@ class Resources:
     body_bytes_max: int = BODY_BYTES_MAX
     streams: StreamHub | None = None
     texts: PortfolioTexts = field(default_factory=PortfolioTexts)
+    tracer: Tracer | None = None
 
 
 async def resources_of(connection: HTTPConnection) -> Resources:

@@ -14,6 +14,8 @@ from tidegate_common.events.backtests import BacktestJob
 from tidegate_common.events.message import Message
 from tidegate_common.events.orders import RequestEnvelope
 from tidegate_common.events.topics import AUDITS, BACKTESTS, REQUESTS, Topic
+from tidegate_common.events.trace import parse_traceparent
+from tidegate_common.runtime.tracing import RequestTracer
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given, Resources
 from tidegate_gateway.schemas.texts import RequestText
@@ -40,8 +42,17 @@ class Write:
     what : method and path.
     """
 
-    def __init__(self, given: Resources, caller: Caller, *, what: str, request_id: str) -> None:
+    def __init__(
+        self,
+        given: Resources,
+        caller: Caller,
+        tracer: RequestTracer,
+        *,
+        what: str,
+        request_id: str,
+    ) -> None:
         self._given = given
+        self._tracer = tracer
         self._what = what
         self.caller = caller
         self.request_id = request_id
@@ -79,7 +90,9 @@ class Write:
             _message(REQUESTS, partition, self.request_id, value, key) for partition in partitions
         ]
         # Risk remembers ids by account, and so do we.
-        await self._publish(f"{account_id or '*'}:{self.request_id}", value, messages)
+        name = f"{account_id or '*'}:{self.request_id}"
+        if await self._publish(name, value, self._tracer.carry(envelope, messages)):
+            self._tracer.tell(envelope, message_count=len(messages))
 
     async def send_job(self, job: BacktestJob, content: bytes) -> None:
         """Hand a backtest to its worker.
@@ -97,7 +110,8 @@ class Write:
         text = f"{self.caller.name}\n{self.request_id}"
         return "bt-" + hashlib.sha256(text.encode()).hexdigest()[:_JOB_ID_DIGITS]
 
-    async def _publish(self, name: str, content: bytes, messages: Sequence[Message]) -> None:
+    async def _publish(self, name: str, content: bytes, messages: Sequence[Message]) -> bool:
+        """Publish what is not known already; tell whether it was not."""
         memory = self._given.memory
         digest = digest_of(self.caller.name.encode(), self._what.encode(), content)
         known = await memory.begin(name, digest)
@@ -107,6 +121,7 @@ class Write:
         if known is Known.NEW:
             await self._given.publisher.publish(messages)
             await memory.keep(name, digest)
+        return known is Known.NEW
 
 
 async def _write_of(
@@ -118,7 +133,13 @@ async def _write_of(
     if not given.allow_requests:
         raise ProblemError(HTTPStatus.FORBIDDEN, "writes are switched off here")
     what = f"{request.method} {request.url.path}"
-    return Write(given, caller, what=what, request_id=idempotency_key)
+    tracer = RequestTracer(
+        given.tracer,
+        given.clock,
+        route=f"{request.method} {request.scope['route'].path}",
+        caller=parse_traceparent(request.headers.get("traceparent", "").encode()),
+    )
+    return Write(given, caller, tracer, what=what, request_id=idempotency_key)
 
 
 Writing = Annotated[Write, Depends(_write_of)]

@@ -37,6 +37,7 @@ async def serve(service: Service[ExecutionSettings]) -> None:
         hooks=StageHooks(after_beat=lambda _: metrics.take(processor.report)),
         # Orders close the loop with risk: they must not queue behind frames.
         urgent_topics=frozenset({ORDERS.name}),
+        tracer=service.tracer,
     )
     await serve_stage(service, bus, runner, core)
 

@@ -1,6 +1,6 @@
 """Execution between decode and encode: one shard's frames and orders in, fills out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tidegate_common.bus.headers import beat_message, origin_of, stamp_of
@@ -43,6 +43,7 @@ class ExecutionProcessor:
         self._risk_partition_count = risk_partition_count
         self._engine: ExecutionEngine | None = None
         self.report = ExecutionReport()
+        self.counts: Mapping[str, int] = {}
         self.producer = f"execution-{shard}"
         self.slots = (
             Slot(TICKS, shard, "ingest-0"),
@@ -96,6 +97,11 @@ class ExecutionProcessor:
         else:
             report = self._running().on_missing_beat(inputs.stamp, submits, cancels)
         self.report = report
+        self.counts = {
+            "rows": len(frame.rows) if isinstance(frame, Frame) else 0,
+            "orders": len(submits),
+            "fills": len(report.fills),
+        }
         return self._messages(inputs.stamp, report)
 
     @property

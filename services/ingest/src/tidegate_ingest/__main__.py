@@ -23,7 +23,7 @@ from tidegate_ingest.engine.lease import Candidate
 from tidegate_ingest.live_service import serve_live
 from tidegate_ingest.metrics import FeedMeter, IngestMetrics, is_in_session
 from tidegate_ingest.settings import IngestSettings
-from tidegate_ingest.shell import Cursor, Pacer, Progress, Publisher, Replay, Sequencer
+from tidegate_ingest.shell import PRODUCER, Cursor, Pacer, Progress, Publisher, Replay, Sequencer
 
 
 async def serve(service: Service[IngestSettings]) -> None:
@@ -77,6 +77,7 @@ async def _sequence(
         ahead_beats_max=settings.ahead_beats_max,
         permit=leases.permit,
         metrics=metrics,
+        tracer=service.tracer,
     )
     meter = FeedMeter(metrics)
     metrics.in_session.set_function(
@@ -98,6 +99,11 @@ async def _sequence(
         ),
         metrics=metrics,
     )
+    service.facts.tell = lambda: {
+        "stage": PRODUCER,
+        "run": spec.run_id,
+        "beat": publisher.next_beat,
+    }
     service.health.status = lambda: {
         "stage": "ingest-0",
         "run": spec.run_id,

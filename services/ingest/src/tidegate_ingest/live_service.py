@@ -18,6 +18,7 @@ from tidegate_common.market.sessions import NS_PER_SECOND, shanghai_date
 from tidegate_common.runtime.logging import get_logger
 from tidegate_common.runtime.service import Service
 from tidegate_common.runtime.system_clock import SystemClock
+from tidegate_common.runtime.tracing import Tracer
 from tidegate_ingest.adapters.lease_log import LEASE_FETCH_MS, LeaseLog
 from tidegate_ingest.adapters.live_polling import LivePolling, PollingOptions
 from tidegate_ingest.adapters.live_push import LivePush, PushProgress
@@ -34,7 +35,7 @@ from tidegate_ingest.engine.reference_days import NO_REFERENCE, ReferenceTable
 from tidegate_ingest.live_shell import Lead, LivePublisher
 from tidegate_ingest.metrics import FeedMeter, IngestMetrics, is_in_session
 from tidegate_ingest.settings import IngestSettings, LiveSettings
-from tidegate_ingest.shell import Sequencer
+from tidegate_ingest.shell import PRODUCER, Sequencer
 
 
 async def serve_live(service: Service[IngestSettings], spec: RunSpec, live: LiveSpec) -> None:
@@ -64,10 +65,16 @@ async def serve_live(service: Service[IngestSettings], spec: RunSpec, live: Live
         candidate=candidate,
         permit=leases.permit,
         metrics=metrics,
+        tracer=service.tracer,
     )
     metrics.newest_quote.set_function(lambda: duty.quote_age_seconds(market.now_ns()))
     metrics.in_session.set_function(lambda: duty.is_in_session(market.now_ns()))
     metrics.beat_number.set_function(lambda: duty.parts.sequencer.next_beat)
+    service.facts.tell = lambda: {
+        "stage": PRODUCER,
+        "run": spec.run_id,
+        "beat": duty.parts.sequencer.next_beat,
+    }
     service.health.status = duty.status
     try:
         await bus.start()
@@ -120,6 +127,7 @@ class LiveDuty:
         candidate: Candidate,
         permit: Callable[[], Awaitable[None]],
         metrics: IngestMetrics,
+        tracer: Tracer | None = None,
     ) -> None:
         """Find out whether the settings make a feed.
 
@@ -133,6 +141,7 @@ class LiveDuty:
         self._candidate = candidate
         self._permit = permit
         self._metrics = metrics
+        self._tracer = tracer
         self._meter = FeedMeter(metrics)
         self._rejects = RejectLog(bus, role.spec.run_id)
         self._log = get_logger()
@@ -197,6 +206,7 @@ class LiveDuty:
             shard_count=role.settings.shard_count,
             lead=Lead(self._permit, self._candidate.epoch, self._rejects, self._measure),
             metrics=self._metrics,
+            tracer=self._tracer,
         )
         feed = live_feed(role.spec, role.settings.live, sequencer, role.market)
         return LiveParts(sequencer, feed, publisher)

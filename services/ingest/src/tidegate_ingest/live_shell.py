@@ -19,6 +19,8 @@ from tidegate_common.events.topics import TICKS
 from tidegate_common.frames.codec import decode_frame
 from tidegate_common.frames.frame import Frame, empty_rows, split_frame
 from tidegate_common.runtime.logging import get_logger
+from tidegate_common.runtime.system_clock import SystemClock
+from tidegate_common.runtime.tracing import FeedTracer, Tracer
 from tidegate_ingest.adapters.live_log import LiveLog
 from tidegate_ingest.adapters.reject_log import RejectLog
 from tidegate_ingest.adapters.tick_echo import TickEcho
@@ -79,9 +81,11 @@ class LivePublisher:
         shard_count: int,
         lead: Lead | None = None,
         metrics: IngestMetrics | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._bus = bus
         self._metrics = metrics or IngestMetrics()
+        self._tracer = FeedTracer(tracer, SystemClock(), producer=PRODUCER)
         self._sequencer = sequencer
         self._lead = lead
         self._echo = TickEcho(bus, run_id=run_id, producer=PRODUCER)
@@ -179,15 +183,17 @@ class LivePublisher:
     async def _send(self, frames: Sequence[Frame], unkept_max: int) -> None:
         """Say beats, shard 0 first: its first message of a beat tells all what the beat is."""
         for frame in frames:
-            beat, (first, *others) = frame.stamp.beat, self._split(frame)
+            beat, messages = frame.stamp.beat, self._split(frame)
             if self._lead is not None:
                 await self._lead.permit()
+            first, *others = self._tracer.carry(frame.stamp, messages)
             self._echo.expect(beat, first)
             self._unkept.append(await self._bus.post([first]))
             if others:
                 await self._settle(0)
                 await self._echo.until_heard(beat)
                 await self._bus.publish(others)
+            self._tracer.tell(frame, message_count=len(messages))
             self._metrics.sent(frame)
             # What is not read back yet is in memory.
             await self._echo.until_heard(beat - UNKEPT_FRAMES_MAX)

@@ -21,6 +21,8 @@ from tidegate_common.events.message import Message
 from tidegate_common.events.topics import TICKS
 from tidegate_common.frames.frame import Frame, split_frame
 from tidegate_common.runtime.logging import get_logger
+from tidegate_common.runtime.system_clock import SystemClock
+from tidegate_common.runtime.tracing import FeedTracer, Tracer
 from tidegate_ingest.adapters.lease_log import LeaseLog
 from tidegate_ingest.engine.lease import Candidate
 from tidegate_ingest.metrics import IngestMetrics
@@ -269,9 +271,11 @@ class Publisher:
         ahead_beats_max: int,
         permit: Callable[[], Awaitable[None]] | None = None,
         metrics: IngestMetrics | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._bus = bus
         self._metrics = metrics or IngestMetrics()
+        self._tracer = FeedTracer(tracer, SystemClock(), producer=PRODUCER)
         self._run_id = run_id
         self._shard_count = shard_count
         self._pacer = pacer
@@ -339,7 +343,9 @@ class Publisher:
             self._free_to = beat + self._ahead_max // 2
         if self._permit:
             await self._permit()
-        self._unkept.append(await self._bus.post(self._messages(frame)))
+        messages = self._tracer.carry(frame.stamp, self._messages(frame))
+        self._unkept.append(await self._bus.post(messages))
+        self._tracer.tell(frame, message_count=len(messages))
         self.next_beat = beat + 1
         self.ts_event_ns = 0 if frame.stamp.is_last else frame.stamp.ts_event_ns
         self._metrics.sent(frame)

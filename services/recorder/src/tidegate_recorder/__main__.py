@@ -13,6 +13,7 @@ from tidegate_recorder.adapters.archive import Archive
 from tidegate_recorder.adapters.quotes import QuoteCopies
 from tidegate_recorder.adapters.retention import Retention, RetentionOptions
 from tidegate_recorder.adapters.tables import Tables
+from tidegate_recorder.beat_watch import BeatWatch
 from tidegate_recorder.metrics import RecorderMetrics
 from tidegate_recorder.settings import RecorderSettings
 from tidegate_recorder.shell import Recorder, RecorderOptions
@@ -64,6 +65,11 @@ async def serve(service: Service[RecorderSettings]) -> None:
         quotes=quotes,
         metrics=_metrics(service),
         stage_metrics=service.metrics,
+        beat_watch=BeatWatch(
+            SystemClock(),
+            service.metrics.latency_seconds.labels(NAME).observe,
+            service.tracer,
+        ),
         report_ready=lambda is_ready: setattr(service.health, "is_ready", is_ready),
     )
     service.health.status = recorder.status

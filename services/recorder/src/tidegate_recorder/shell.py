@@ -20,6 +20,7 @@ from tidegate_recorder.adapters.archive import Archive
 from tidegate_recorder.adapters.quotes import QuoteCopies
 from tidegate_recorder.adapters.retention import Retention
 from tidegate_recorder.adapters.tables import Tables, Transaction
+from tidegate_recorder.beat_watch import BeatWatch
 from tidegate_recorder.engine.market import ScoreMemory
 from tidegate_recorder.engine.projection import Projection
 from tidegate_recorder.engine.rows import StreamRow
@@ -87,6 +88,7 @@ class Recorder:
         quotes: QuoteCopies | None = None,
         metrics: RecorderMetrics | None = None,
         stage_metrics: StageMetrics | None = None,
+        beat_watch: BeatWatch | None = None,
         report_ready: Callable[[bool], None] | None = None,
     ) -> None:
         self._bus = bus
@@ -108,6 +110,7 @@ class Recorder:
         stage_metrics.breaker_open.probe(lambda: self._is_postgres_away, STAGE, "postgres")
         if quotes:
             stage_metrics.breaker_open.probe(lambda: quotes.is_left_alone, STAGE, "redis")
+        self._beat_watch = beat_watch
         self._log = get_logger().bind(stage=STAGE)
         self._reader: Reader | None = None
         self._positions: dict[TopicPartition, int] = {}
@@ -231,6 +234,7 @@ class Recorder:
         if self._archive:
             await self._archive_frames(self._archive, messages)
         self._metrics.messages.inc(len(messages))
+        self._log.debug("batch_recorded", messages=len(messages))
 
     async def _write(self, rows: Projection) -> None:
         """Write rows and how far they go, in one transaction."""
@@ -240,6 +244,8 @@ class Recorder:
             await self._bus.publish([dead_letter_message(letter) for letter in letters])
         transaction = Transaction(rows, self._intake.take_changes(), dict(self._positions))
         await self._patiently(lambda: self._tables.write(transaction))
+        if self._beat_watch:
+            self._beat_watch.committed()
         self._endings.update(rows.ending_runs())
         self._metrics.transactions.inc()
 
@@ -277,6 +283,9 @@ class Recorder:
                 rows.add_dead_letter(letter, self._tables.log)
             else:
                 self._letters.append(letter)
+        else:
+            if self._beat_watch:
+                self._beat_watch.take(message)
 
     async def _remember_scores(self, messages: Sequence[Message]) -> None:
         """Take up, from the table, what was said last in runs that go on."""

@@ -81,6 +81,7 @@ async def serve(service: Service[RiskSettings]) -> None:
         hooks=_hooks(bus, core, keeper, taken=taken, after_snapshot=copies.snapshot_saved),
         # Fills close the loop with execution: they must not queue behind frames and scores.
         urgent_topics=frozenset({FILLS.name}),
+        tracer=service.tracer,
     )
     async with asyncio.TaskGroup() as tasks:
         aside = [tasks.create_task(copies.run()), tasks.create_task(meter.run())]

@@ -5,7 +5,7 @@ stale for the beat: risk rejects orders in them. So does one that the beat was t
 are money: those that were late are booked as soon as they enter, beat by beat.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TypeGuard, TypeVar
 
@@ -59,6 +59,7 @@ class RiskProcessor:
         self._run_id = ""
         self.decided: tuple[Decision, ...] = ()
         shards = range(shard_count)
+        self.counts: Mapping[str, int] = {}
         self.producer = f"risk-{partition}"
         self.slots = (
             *(Slot(TICKS, shard, "ingest-0", shard=shard) for shard in shards),
@@ -125,6 +126,12 @@ class RiskProcessor:
             ),
         )
         self.decided = output.decisions
+        self.counts = {
+            "rows": output.tick_count,
+            "fills": sum(len(batch.fills) for batch in batches),
+            "decisions": len(output.decisions),
+            "orders": len(output.submits),
+        }
         return self._messages(inputs.stamp, output)
 
     def snapshot(self) -> EngineState:

@@ -45,8 +45,10 @@ async def _serve_scores(service: Service[SignalsSettings]) -> None:
         kafka=kafka,
         metrics=service.metrics,
         snapshot_every_beats=service.settings.snapshot_every_beats,
+        tracer=service.tracer,
     )
     service.health.status = stream.status
+    service.facts.tell = stream.facts
     try:
         async with asyncio.TaskGroup() as tasks:
             watch = tasks.create_task(_say_when_ready(service, stream))
@@ -95,6 +97,7 @@ async def _serve_recommendations(service: Service[SignalsSettings]) -> None:
         metrics=service.metrics,
         snapshot_every_beats=settings.snapshot_every_beats,
         hooks=StageHooks(after_beat=after_beat),
+        tracer=service.tracer,
     )
     async with asyncio.TaskGroup() as tasks:
         caching = tasks.create_task(writer.run())

@@ -4,7 +4,7 @@ Ticks are read for their headers alone: they say which runs and beats there are.
 not be used stand for none; what was said of that shard's instruments before still holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tidegate_common.bus.headers import beat_message, origin_of, stamp_of
 from tidegate_common.bus.processor import BeatInputs, Slot
@@ -33,6 +33,7 @@ class RecommendationProcessor:
         self._shard_count = shard_count
         self._engine: RecommendationEngine | None = None
         self._run_id: RunId | None = None
+        self.counts: Mapping[str, int] = {}
         shards = range(shard_count)
         self.slots: tuple[Slot, ...] = (
             *(Slot(TICKS, shard, "ingest-0") for shard in shards),
@@ -75,6 +76,7 @@ class RecommendationProcessor:
         engine = self._running()
         scores = [each for each in inputs.payloads if isinstance(each, ScoreBatch) and len(each)]
         batch = engine.on_beat(merge_scores(scores)) if scores else None
+        self.counts = {"scores": sum(map(len, scores))}
         if batch is None:
             return ()
         origin = Origin(inputs.stamp.run_id, inputs.stamp.beat, self.producer)

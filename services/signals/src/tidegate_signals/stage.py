@@ -1,6 +1,6 @@
 """The signals stage of one shard: frames decoded, the engine stepped, scores and bars encoded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tidegate_common.bus.headers import beat_message, stamp_of
 from tidegate_common.bus.processor import BeatInputs, Slot
@@ -26,6 +26,7 @@ class SignalsProcessor:
     def __init__(self, shard: int) -> None:
         self.producer = f"signals-{shard}"
         self.slots: tuple[Slot, ...] = (Slot(TICKS, shard, INGEST_PRODUCER),)
+        self.counts: Mapping[str, int] = {}
         self._shard = shard
         self._engine: SignalsEngine | None = None
 
@@ -52,6 +53,7 @@ class SignalsProcessor:
         if not isinstance(frame, Frame):
             frame = Frame(stamp, self._shard, empty_rows(stamp.kind))
         output = self._running().on_beat(frame)
+        self.counts = {"rows": len(frame.rows), "scores": len(output.scores)}
         origin = Origin(stamp.run_id, stamp.beat, self.producer)
         scores = beat_message(SCORES, self._shard, origin, encode_scores(output.scores))
         if output.bars is None:

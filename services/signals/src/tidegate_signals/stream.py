@@ -23,6 +23,7 @@ from tidegate_common.events.topics import SIGNALS_SNAPSHOTS, TICKS
 from tidegate_common.runtime.logging import get_logger
 from tidegate_common.runtime.metrics import StageMetrics
 from tidegate_common.runtime.stage import StageRunner
+from tidegate_common.runtime.tracing import Tracer
 from tidegate_signals.adapters.faust_transport import StreamApp, make_app
 from tidegate_signals.adapters.inbox import Inbox, InboxBus
 from tidegate_signals.stage import SignalsProcessor
@@ -52,11 +53,13 @@ class SignalsStream:
         kafka: KafkaConfig,
         metrics: StageMetrics,
         snapshot_every_beats: int,
+        tracer: Tracer | None = None,
     ) -> None:
         self._bus = bus
         self._kafka = kafka
         self._metrics = metrics
         self._snapshot_every_beats = snapshot_every_beats
+        self._tracer = tracer
         self._shards: dict[int, _Shard] = {}
         self._assigning = asyncio.Lock()
         self._answered_ns: Callable[[], int] = int
@@ -87,6 +90,11 @@ class SignalsStream:
                 for number, shard in sorted(self._shards.items())
             },
         }
+
+    def facts(self) -> dict[str, object]:
+        """Return what lines of the log say that are of no shard."""
+        runs = {shard.core.run.run_id for shard in self._shards.values() if shard.core.run}
+        return {"stage": "signals", "run": min(runs, default=None)}
 
     async def _serve(
         self,
@@ -152,6 +160,7 @@ class SignalsStream:
                         # Kafka knows null headers; for us they are empty ones.
                         headers=tuple((name, text or b"") for name, text in record.headers or ()),
                         offset=record.offset,
+                        sent_ms=round((record.timestamp or 0) * 1_000),
                     ),
                 )
 
@@ -178,6 +187,7 @@ class SignalsStream:
             snapshots=SnapshotStore(self._bus, SIGNALS_SNAPSHOTS, number),
             metrics=self._metrics,
             snapshot_every_beats=self._snapshot_every_beats,
+            tracer=self._tracer,
         )
         await runner.recover()
         assert self._tasks is not None, "shards are assigned only while running"

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tidegate_common.bus.base import TopicPartition
-from tidegate_common.bus.headers import origin_of, run_spec_of, stamp_of
+from tidegate_common.bus.headers import origin_of, run_spec_of, stamp_of, trace_of
 from tidegate_common.bus.journal import JournalFold
 from tidegate_common.bus.lanes import FINISHED_RUNS_MAX, Arrival, Lane, Source
 from tidegate_common.bus.processor import BeatInputs, Processor, Slot
@@ -31,9 +31,11 @@ from tidegate_common.codec import decode_event
 from tidegate_common.engine import EngineState
 from tidegate_common.errors import ContractError, InvariantError
 from tidegate_common.events.message import DeadLetter, Message, Origin
+from tidegate_common.events.orders import RequestEnvelope
 from tidegate_common.events.risk import LateInput
 from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import STRIPED_TOPICS, TICKS, stripe_of
+from tidegate_common.events.trace import TraceContext
 from tidegate_common.frames.frame import BeatStamp
 
 DEAD_LETTER_BYTES_MAX = 64 * 1024
@@ -64,13 +66,34 @@ class BeatResult:
     """What a beat made: messages in the order in which they are wanted.
 
     late : what it was taken without.
+    requests : what entered from outside.
+    sent_ms : when its frame was sent, ms since the UTC epoch; 0 where nobody says.
+    traces : the span that sent the message of each slot; None where there is none.
     waited_seconds : from its first frame to the last of its inputs, as they came.
     """
 
     stamp: BeatStamp
     messages: Sequence[Message]
     late: tuple[LateInput, ...] = ()
+    requests: tuple[RequestEnvelope, ...] = ()
+    sent_ms: int = 0
+    traces: tuple[TraceContext | None, ...] = ()
     waited_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a beat is made of.
+
+    arrivals : the newest one of each slot; None where there is none.
+    first : that of the first shard whose frame is there.
+    overdue : payloads that slots owed of earlier beats.
+    """
+
+    arrivals: tuple[Arrival | None, ...]
+    first: Arrival
+    stamp: BeatStamp
+    overdue: tuple[object, ...]
 
 
 class StageCore:
@@ -140,7 +163,10 @@ class StageCore:
         except ContractError as error:
             self._put_aside(message, str(error))
             payload = None
-        lane.add(Arrival(origin, message.offset, payload, stamp, run_spec, seconds))
+        sent_ms, trace = message.sent_ms, trace_of(message)
+        lane.add(
+            Arrival(origin, message.offset, payload, stamp, run_spec, seconds, sent_ms, trace),
+        )
 
     def advance(self) -> BeatResult | None:
         """Take the next beat if it is whole; None when something is still to come."""
@@ -153,20 +179,24 @@ class StageCore:
             return None
         requests = self._journal.requests_at(run_id, beat) if self._journal else ()
         waited_seconds = self._waited_seconds(late)
-        payloads, overdue, stamp = self._take(late)
+        taken = self._take(late)
+        payloads = tuple(each.payload if each else None for each in taken.arrivals)
         messages = self._processor.on_beat(
-            BeatInputs(stamp, payloads, requests, tuple(overdue)),
+            BeatInputs(taken.stamp, payloads, requests, taken.overdue),
         )
         told = self._journal.late_at(run_id, beat) if self._journal else ()
         self.next_beat += 1
         if self._journal:
             self._journal.forget_before(run_id, self.next_beat)
-        if stamp.is_last:
+        if taken.stamp.is_last:
             self._close_run(run_id)
         return BeatResult(
-            stamp,
+            taken.stamp,
             [self._striped(message, beat) for message in messages],
             told,
+            requests,
+            taken.first.sent_ms,
+            tuple(each.trace if each else None for each in taken.arrivals),
             waited_seconds,
         )
 
@@ -388,30 +418,28 @@ class StageCore:
         last = max((seconds for _, seconds in heads), default=0.0)
         return last - min((seconds for is_frame, seconds in heads if is_frame), default=last)
 
-    def _take(
-        self, late: Mapping[Source, int]
-    ) -> tuple[tuple[object | None, ...], list[object], BeatStamp]:
-        """Return the payload of each slot, what slots owed of earlier beats, and the stamp."""
-        payloads: list[object | None] = []
+    def _take(self, late: Mapping[Source, int]) -> _Taken:
+        """Take what came of each slot, and what slots owed of earlier beats."""
+        newest: list[Arrival | None] = []
         owed: list[tuple[int, object | None]] = []
-        stamp: BeatStamp | None = None
         for source in self._sources:
             wanted_to = self._wanted_to(source)
             arrivals = source.take(late.get(source, wanted_to))
-            payload = None
+            arrival = None
             if source in late:
                 if not source.slot.is_owed:
                     source.skip(self._run_id, self._finished)
             elif arrivals:
-                newest = arrivals.pop()
-                payload, stamp = newest.payload, stamp or newest.stamp
-            payloads.append(payload)
+                arrival = arrivals.pop()
+            newest.append(arrival)
             owed += [(each.origin.beat, each.payload) for each in arrivals]
-        if stamp is None:
-            message = f"{self._processor.producer} has no slot of topic {TICKS.name}"
-            raise InvariantError(message)
         owed.sort(key=lambda each: each[0])
-        return tuple(payloads), [each for _, each in owed if each is not None], stamp
+        overdue = tuple(each for _, each in owed if each is not None)
+        for first in newest:
+            if first and first.stamp:
+                return _Taken(tuple(newest), first, first.stamp, overdue)
+        message = f"{self._processor.producer} has no slot of topic {TICKS.name}"
+        raise InvariantError(message)
 
 
 def _checked_run_spec(message: Message, origin: Origin) -> str:

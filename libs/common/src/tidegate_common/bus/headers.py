@@ -8,10 +8,12 @@ from tidegate_common.domain.ids import RunId, is_run_id
 from tidegate_common.errors import ContractError
 from tidegate_common.events.message import Message, Origin
 from tidegate_common.events.topics import TICKS, Topic
+from tidegate_common.events.trace import TraceContext, parse_traceparent
 from tidegate_common.frames.codec import encode_frame
 from tidegate_common.frames.frame import BeatStamp, Frame
 
 _SPEC_VERSION = b"1.0"
+_TRACEPARENT = "traceparent"
 _INT64_END = 2**63
 
 
@@ -88,6 +90,20 @@ def stamp_of(message: Message) -> BeatStamp:
 def run_spec_of(message: Message) -> str:
     """Return the run's settings as JSON that a frame of beat 0 carries, else ""."""
     return dict(message.headers).get("ce_runspec", b"").decode(errors="replace")
+
+
+def with_trace(message: Message, context: TraceContext) -> Message:
+    """Return a message that says which span sends it; only sampled ones are said."""
+    header = (_TRACEPARENT, context.traceparent())
+    return replace(message, headers=(*message.headers, header))
+
+
+def trace_of(message: Message) -> TraceContext | None:
+    """Return the span that sent a message; None where its trace is not sampled."""
+    for name, value in reversed(message.headers):
+        if name == _TRACEPARENT:
+            return parse_traceparent(value)
+    return None
 
 
 def origin_of(message: Message) -> Origin:

@@ -287,6 +287,7 @@ class _KafkaReader:
                 # Kafka knows null headers; for us they are empty ones.
                 headers=tuple((name, value or b"") for name, value in record.headers),
                 offset=record.offset,
+                sent_ms=max(record.timestamp or 0, 0),
             )
             for partition, records in batches.items()
             for place in [TopicPartition(partition.topic[len(self._prefix) :], partition.partition)]

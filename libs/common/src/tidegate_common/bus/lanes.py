@@ -8,6 +8,7 @@ from tidegate_common.bus.base import TopicPartition
 from tidegate_common.bus.processor import Slot
 from tidegate_common.events.message import Origin
 from tidegate_common.events.topics import stripe_of
+from tidegate_common.events.trace import TraceContext
 from tidegate_common.frames.frame import BeatStamp
 
 # Enough to tell a repeat of an old run from a new run; ids are short.
@@ -19,6 +20,7 @@ class Arrival:
     """A message that waits for its beat.
 
     seconds : when it came, by the receiver's monotonic clock.
+    sent_ms, trace : as in `Message` and its headers.
     """
 
     origin: Origin
@@ -27,6 +29,8 @@ class Arrival:
     stamp: BeatStamp | None
     run_spec: str
     seconds: float = 0.0
+    sent_ms: int = 0
+    trace: TraceContext | None = None
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 
 from tidegate_common.bus.base import NewTopic, Reader, TopicPartition
+from tidegate_common.clock import Clock
 from tidegate_common.errors import ConfigError, TransientError
 from tidegate_common.events.message import Message
 
@@ -13,9 +14,15 @@ _POLL_MESSAGES_MAX = 500
 
 
 class MemoryBus:
-    """Keeps every partition as a list; readers of one bus see each other's messages."""
+    """Keeps every partition as a list; readers of one bus see each other's messages.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    clock : by which messages are sent; None leaves their time unsaid.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock
         self._logs: dict[TopicPartition, list[Message]] = {}
         self._partition_counts: dict[str, int] = {}
         self._grown = asyncio.Event()
@@ -40,12 +47,13 @@ class MemoryBus:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Append messages to their partitions."""
+        sent_ms = self._clock.now_ns() // 1_000_000 if self._clock else 0
         for message in messages:
             log = self._logs.get(TopicPartition(message.topic, message.partition))
             if log is None:
                 text = f"topic {message.topic} has no partition {message.partition}"
                 raise TransientError(text)
-            log.append(replace(message, offset=len(log)))
+            log.append(replace(message, offset=len(log), sent_ms=sent_ms))
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
 

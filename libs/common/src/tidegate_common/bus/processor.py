@@ -4,7 +4,7 @@ A processor is pure: messages in, messages out. The machinery (`beats.py`, and `
 services) aligns the beats, drops repeats, takes snapshots and does the I/O.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,10 +56,12 @@ class Processor(Protocol):
 
     producer : the stage's name on the bus, such as `risk-0`.
     slots : the inputs. Those of topic TICKS say which runs and beats there are.
+    counts : of the last beat, what its trace says of it, such as rows and orders.
     """
 
     producer: str
     slots: tuple[Slot, ...]
+    counts: Mapping[str, int]
 
     def decode(self, slot: Slot, message: Message) -> object:
         """Return the payload of a message.

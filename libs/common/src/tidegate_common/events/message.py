@@ -26,6 +26,8 @@ class Message:
     """A record of the bus.
 
     offset : position in its partition; -1 before it is published.
+    sent_ms : when its producer sent it, by the producer's clock, ms since the UTC epoch; 0 where
+        nobody says. Kafka keeps it beside the record: a repeat has the same bytes and another time.
     """
 
     topic: str
@@ -34,6 +36,7 @@ class Message:
     key: bytes | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
     offset: int = -1
+    sent_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

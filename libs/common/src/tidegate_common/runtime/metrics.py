@@ -34,6 +34,27 @@ _LATENCY_SECONDS = (
 )
 
 
+# From half a millisecond, two hops inside one machine, to a minute, a stage that was away.
+_BEAT_LATENCY_SECONDS = (
+    0.0005,
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    20.0,
+    60.0,
+)
+
+
 # A late shard is waited for as long as a run allows, which is seconds.
 _WAIT_SECONDS = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 
@@ -86,6 +107,13 @@ class _ReadingMetrics:
     """How a stage reads, besides its beats."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.latency_seconds = Histogram(
+            "tidegate_stage_latency_seconds",
+            "Since ingest sent a beat's frame until this stage's output of it was out.",
+            ["stage"],
+            buckets=_BEAT_LATENCY_SECONDS,
+            registry=registry,
+        )
         self.alignment_wait = Histogram(
             "tidegate_stage_alignment_wait_seconds",
             "From the first frame of a beat to the last of its inputs, as they came.",

@@ -10,9 +10,10 @@ from typing import Generic
 
 from tidegate_common.errors import ConfigError, TidegateError
 from tidegate_common.runtime.health import Health
-from tidegate_common.runtime.logging import configure_logging, get_logger
+from tidegate_common.runtime.logging import ProcessFacts, configure_logging, get_logger
 from tidegate_common.runtime.metrics import StageMetrics
-from tidegate_common.runtime.settings import Settings, load_settings
+from tidegate_common.runtime.settings import ServiceSettings, Settings, load_settings
+from tidegate_common.runtime.tracing import ClosableTracer
 
 # A stop must be over within this time; Kubernetes waits 30 s, the local stack 10 s.
 STOP_SECONDS_MAX = 8.0
@@ -21,13 +22,19 @@ EXIT_CONFIG = 2
 
 
 class Service(Generic[Settings]):
-    """A running service: what its `serve` function is given."""
+    """A running service: what its `serve` function is given.
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    facts : what every line of the log says.
+    tracer : None where traces are off.
+    """
+
+    def __init__(self, name: str, settings: Settings, facts: ProcessFacts | None = None) -> None:
         self.name = name
         self.settings = settings
+        self.facts = facts or ProcessFacts(name)
         self.metrics = StageMetrics()
         self.health = Health(self.metrics.registry)
+        self.tracer = _open_tracer(name, settings)
         self.stopping = asyncio.Event()
         self.log = get_logger()
 
@@ -47,12 +54,9 @@ def run(
     except ConfigError as error:
         sys.stderr.write(f"tidegate-{name}: {error}\n")
         sys.exit(EXIT_CONFIG)
-    configure_logging(
-        service=name,
-        log_format=settings.log_format,
-        log_level=settings.log_level,
-    )
-    sys.exit(_run_loop(_serve(Service, name, settings, serve)))
+    facts = ProcessFacts(name, settings.trace_ratio if settings.otlp_endpoint else 0.0)
+    configure_logging(facts, log_format=settings.log_format, log_level=settings.log_level)
+    sys.exit(_run_loop(_serve(Service(name, settings, facts), serve)))
 
 
 def _run_loop(main: Awaitable[int]) -> int:
@@ -71,12 +75,9 @@ async def _as_coroutine(main: Awaitable[int]) -> int:
 
 
 async def _serve(
-    service_type: type[Service[Settings]],
-    name: str,
-    settings: Settings,
-    serve: Callable[[Service[Settings]], Awaitable[None]],
+    service: Service[Settings], serve: Callable[[Service[Settings]], Awaitable[None]]
 ) -> int:
-    service = service_type(name, settings)
+    name, settings = service.name, service.settings
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
@@ -99,8 +100,20 @@ async def _serve(
         return EXIT_FAILED
     finally:
         await service.health.close()
+        if service.tracer:
+            service.tracer.close()
     service.log.info("service_stopped")
     return 0
+
+
+def _open_tracer(name: str, settings: ServiceSettings) -> ClosableTracer | None:
+    if not settings.otlp_endpoint:
+        return None
+    # A quarter of a second and 10 MB, which who does not trace shall not pay.
+    from tidegate_common.runtime.otlp import OtlpTracer  # noqa: PLC0415
+
+    endpoint, ratio = settings.otlp_endpoint, settings.trace_ratio
+    return OtlpTracer(service=name, endpoint=endpoint, ratio=ratio)
 
 
 async def _until_stopped(

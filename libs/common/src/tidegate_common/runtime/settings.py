@@ -33,6 +33,8 @@ from tidegate_common.runtime.secret_files import FILE_SUFFIX, read_secret_files,
 
 SHARED_PREFIX = "TIDEGATE_"
 NESTED = "__"
+# Names that are not ours keep their own: OpenTelemetry's.
+STANDARD_PREFIX = "OTEL_"
 
 
 class KafkaSettings(BaseModel):
@@ -211,6 +213,18 @@ class ServiceSettings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="address of /livez, /readyz and /metrics")
     http_port: int = Field(0, ge=0, le=65_535, description="its port; 0 takes a free one")
+    otlp_endpoint: str = Field(
+        "",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="http:// address to send traces to, by OTLP over HTTP; none: no traces",
+    )
+    trace_ratio: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        validation_alias="OTEL_TRACES_SAMPLER_ARG",
+        description="share of beats and requests that are traced, 0 to 1",
+    )
     log_format: str = Field("console", pattern="^(json|console)$", description="json or console")
     log_level: str = Field(
         "info",
@@ -270,6 +284,8 @@ def load_settings(settings_type: type[Settings]) -> Settings:
 
 def _variable(settings_type: type[ServiceSettings], path: Sequence[str]) -> str:
     """Return the variable that gave a field: the service's own if it is set, else the shared."""
+    if path[0].startswith(STANDARD_PREFIX):
+        return path[0]
     name = NESTED.join(path).upper()
     own = str(settings_type.model_config.get("env_prefix", "")) + name
     is_shared = path[0] in ServiceSettings.model_fields and own not in os.environ

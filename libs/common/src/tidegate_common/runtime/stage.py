@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from structlog.stdlib import BoundLogger
+
 from tidegate_common.bus.base import Bus, Reader, TopicPartition
 from tidegate_common.bus.beats import BeatResult, StageCore
 from tidegate_common.bus.snapshots import SnapshotStore
@@ -22,6 +24,7 @@ from tidegate_common.runtime.service import Service
 from tidegate_common.runtime.settings import Settings
 from tidegate_common.runtime.stage_watch import StageWatch
 from tidegate_common.runtime.system_clock import SystemClock
+from tidegate_common.runtime.tracing import StageTracer, Tracer, Work
 
 # A partition that is so far ahead of the others is not fetched until it is down to the second.
 BACKLOG_MAX = 512
@@ -31,6 +34,8 @@ UNKEPT_BEATS_MAX = 64
 # With so many messages waiting on each of a reader's partitions, it may look again a bit later.
 PLENTY = 16
 PLENTY_PAUSE_SECONDS = 0.05
+# What the number in a producer's name counts.
+_NUMBERED_BY = {"signals": "shard", "execution": "shard", "risk": "partition"}
 _POLL_SECONDS = 0.5
 # What is paused brings no message to wake us, and 128 beats are soon taken.
 _PAUSED_POLL_SECONDS = 0.02
@@ -55,7 +60,12 @@ class StageHooks:
 
 
 class StageRunner:
-    """Runs one stage instance on a bus."""
+    """Runs one stage instance on a bus.
+
+    Parameters
+    ----------
+    tracer : None where traces are off.
+    """
 
     def __init__(
         self,
@@ -67,6 +77,7 @@ class StageRunner:
         snapshot_every_beats: int,
         hooks: StageHooks | None = None,
         urgent_topics: frozenset[str] = frozenset(),
+        tracer: Tracer | None = None,
     ) -> None:
         self._bus = bus
         self._core = core
@@ -76,6 +87,9 @@ class StageRunner:
         self._hooks = hooks or StageHooks()
         self._urgent_topics = urgent_topics
         self._clock = SystemClock()
+        self._tracer = StageTracer(tracer, core.processor) if tracer else None
+        # What was sent before may be said for the second time: it is neither measured nor traced.
+        self._fresh_from_ms = self._clock.now_ns() // 1_000_000
         self._stage = core.processor.producer.rsplit("-", 1)[0]
         self._wakeup = asyncio.Event()
         self._unkept: deque[Awaitable[None]] = deque()
@@ -83,7 +97,6 @@ class StageRunner:
         self._beats_since_snapshot = 0
         self._repeats_told = 0
         self._posted_at = self._answered_at = 0.0
-        self._log = get_logger().bind(stage=core.processor.producer)
         self._watch = StageWatch(
             bus=bus,
             metrics=metrics,
@@ -94,13 +107,17 @@ class StageRunner:
         )
         self._begin_counts()
 
+    @property
+    def _log(self) -> BoundLogger:
+        """A logger that says where the stage is; made when there is something to say."""
+        return get_logger().bind(**stage_facts(self._core))
+
     async def recover(self) -> None:
         """Take up the last snapshot, if there is one."""
         snapshot = await self._snapshots.load()
         if snapshot:
             self._core.restore(snapshot)
-            run = self._core.run.run_id if self._core.run else None
-            self._log.info("stage_recovered", run=run, next_beat=snapshot.next_beat)
+            self._log.info("stage_recovered")
         else:
             self._log.info("stage_starts_from_nothing")
 
@@ -221,10 +238,9 @@ class StageRunner:
                 await self._report_dead_letters()
                 await self._wait(seconds)
                 continue
-            self._metrics.beat_seconds.labels(self._stage).observe(
-                self._clock.monotonic_seconds() - started,
-            )
-            await self._publish(result)
+            taking_seconds = self._clock.monotonic_seconds() - started
+            self._metrics.beat_seconds.labels(self._stage).observe(taking_seconds)
+            await self._publish(result, taking_seconds)
 
     async def _wait(self, seconds: float | None) -> None:
         """Wait for a message, no longer than so many seconds."""
@@ -233,13 +249,13 @@ class StageRunner:
                 await self._wakeup.wait()
         self._wakeup.clear()
 
-    async def _publish(self, result: BeatResult) -> None:
+    async def _publish(self, result: BeatResult, taking_seconds: float) -> None:
         if self._answered_at > self._posted_at > 0:
             self._metrics.round_trip_seconds.labels(self._stage).observe(
                 self._answered_at - self._posted_at,
             )
         self._posted_at = self._clock.monotonic_seconds()
-        self._unkept.append(await self._bus.post(result.messages))
+        await self._post(result, taking_seconds)
         self._metrics.beats.labels(self._stage).inc()
         self._metrics.repeats.labels(self._stage).inc(self._core.repeat_count - self._repeats_told)
         self._repeats_told = self._core.repeat_count
@@ -253,8 +269,28 @@ class StageRunner:
         self._beats_since_snapshot += 1
         if self._beats_since_snapshot >= self._snapshot_every or result.stamp.is_last:
             await self._save_snapshot(result.stamp)
+        if result.stamp.is_last:
+            self._log.info("run_ended", run=result.stamp.run_id, beat=result.stamp.beat)
         # Readers share the loop: let them run even when beats are plenty.
         await asyncio.sleep(0)
+
+    async def _post(self, result: BeatResult, taking_seconds: float) -> None:
+        """Hand a beat's messages over; measure and trace that, unless it may be for a second time.
+
+        Handed over is not kept yet: the time to be kept is in the next stage's latency.
+        """
+        if self._tracer:
+            result = self._tracer.carry(result)
+        taken_ns = self._clock.now_ns() if self._tracer else 0
+        self._unkept.append(await self._bus.post(result.messages))
+        if result.sent_ms < self._fresh_from_ms:
+            return
+        now_ns = self._clock.now_ns()
+        latency_seconds = max(now_ns - result.sent_ms * 1_000_000, 0) / 1e9
+        self._metrics.latency_seconds.labels(self._stage).observe(latency_seconds)
+        if self._tracer:
+            taking = Work(taken_ns - round(taking_seconds * 1e9), taken_ns)
+            self._tracer.tell(result, taking, Work(taken_ns, now_ns))
 
     def _tell_late(self, result: BeatResult) -> None:
         self._metrics.stale_shards.labels(self._stage).set(len(result.late))
@@ -262,6 +298,7 @@ class StageRunner:
             self._metrics.late_inputs.labels(self._stage).inc(len(result.late))
             self._log.warning(
                 "beat_taken_without",
+                run=result.stamp.run_id,
                 beat=result.stamp.beat,
                 late=[f"{each.topic}/{each.shard}" for each in result.late],
             )
@@ -277,6 +314,13 @@ class StageRunner:
         # The snapshot is past what was put aside, so that must be told first.
         await self._report_dead_letters()
         packed = await self._snapshots.save(snapshot)
+        self._log.debug(
+            "beats_taken",
+            run=stamp.run_id,
+            beat=stamp.beat,
+            beats=self._beats_since_snapshot,
+            snapshot_bytes=len(packed),
+        )
         self._beats_since_snapshot = 0
         self._metrics.snapshots.labels(self._stage).inc()
         self._metrics.snapshot_bytes.labels(self._stage).set(len(packed))
@@ -310,6 +354,7 @@ async def serve_stage(
         "run": core.run.run_id if core.run else None,
         "next_beat": core.next_beat,
     }
+    service.facts.tell = lambda: stage_facts(core)
     try:
         await runner.recover()
         service.health.is_ready = True
@@ -317,6 +362,18 @@ async def serve_stage(
     finally:
         service.health.is_ready = False
         await bus.close()
+
+
+def stage_facts(core: StageCore) -> dict[str, object]:
+    """Return what lines of the log say of a stage: where it is, and which beat it takes next."""
+    producer = core.processor.producer
+    stage, _, number = producer.rpartition("-")
+    facts: dict[str, object] = {"stage": producer}
+    if stage in _NUMBERED_BY:
+        facts[_NUMBERED_BY[stage]] = int(number)
+    if core.run:
+        facts |= {"run": core.run.run_id, "beat": core.next_beat}
+    return facts
 
 
 def dead_letter_message(letter: DeadLetter) -> Message:

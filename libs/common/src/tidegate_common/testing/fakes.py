@@ -45,6 +45,7 @@ class ToyProcessor:
             Slot(ORDERS, 0, "risk-1", lag=1),
         )
         self.inputs: list[BeatInputs] = []
+        self.counts: Mapping[str, int] = {}
         self._digest = b""
         self._beat_count = 0
 
@@ -66,6 +67,7 @@ class ToyProcessor:
         """Take the beat into the hash and say it on two partitions."""
         self.inputs.append(inputs)
         self._beat_count += 1
+        self.counts = {"beats": self._beat_count}
         seen = [
             f"frame {part.stamp} {part.shard}" if isinstance(part, Frame) else part
             for part in inputs.payloads

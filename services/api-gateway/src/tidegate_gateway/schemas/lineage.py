@@ -106,6 +106,10 @@ class LineageView(Model):
     """The chain of an order; of a rejected intent it ends with the decision."""
 
     run_id: str = Field(examples=["20230201-a1b2"])
+    trace_id: str = Field(
+        description="of the trace of the beat that decided, if that beat was traced",
+        examples=["7d3f1b0c5e2a49b8a6d4c1f0e9b87263"],
+    )
     frame: FrameView
     score: ScoreLineageView | None = Field(description="null where a request was the cause")
     request_id: str | None = Field(description="null where a score was", examples=[None])

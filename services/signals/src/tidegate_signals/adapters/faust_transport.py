@@ -5,6 +5,7 @@ comes from a snapshot that knows its own offset, so that offset counts and nothi
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import ClassVar
 
@@ -64,6 +65,8 @@ def make_app(
     ----------
     name : the consumer group.
     """
+    # Faust's services tell of each of their steps under the name of the module of their class.
+    logging.getLogger(__name__).setLevel(logging.WARNING)
     app = StreamApp(
         name,
         broker=[f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")],
