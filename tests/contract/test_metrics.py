@@ -102,6 +102,11 @@ def table(metrics: list[Declared]) -> str:
         "again. An account's class is `cash` where its leverage limit is its NAV or less, else",
         "`margin`.",
         "",
+        "Prometheus beside a stack of `make up`, with a job for each service:",
+        "",
+        "    tidegate prometheus-config --rules deploy/prometheus/rules.yml > prometheus.yml",
+        "    prometheus --config.file=prometheus.yml",
+        "",
         "| metric | type | labels | unit | what it is |",
         "| --- | --- | --- | --- | --- |",
     ]

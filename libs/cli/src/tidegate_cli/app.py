@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +36,7 @@ from tidegate_common.runtime.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from tidegate_cli.stack import LocalStack
+    from tidegate_cli.stack_file import StackFile
 
 app = typer.Typer(
     name="tidegate",
@@ -352,13 +354,9 @@ def status(
     as_json: opt.Json = False,
 ) -> None:
     """Show what runs in a data directory."""
-    from tidegate_cli.stack_file import read_stack_file
     from tidegate_cli.status import ask_services, status_table
 
-    stack = read_stack_file(data_dir)
-    if stack is None:
-        message = f"no stack runs in {data_dir}"
-        raise StackNotRunningError(message)
+    stack = running_stack(data_dir)
     statuses = run_interruptible(ask_services(stack))
     if as_json:
         entries = {name: asdict(entry) for name, entry in stack.services.items()}
@@ -366,6 +364,43 @@ def status(
         print_json({"run_id": stack.run_id, "urls": stack.urls, "services": services})
     else:
         Console().print(status_table(stack, statuses))
+
+
+@app.command()
+def prometheus_config(
+    *,
+    data_dir: opt.DataDir = opt.DATA_DIR_DEFAULT,
+    rules: opt.PrometheusRules = None,
+    alertmanager: opt.Alertmanager = "",
+    every_seconds: opt.ScrapeSeconds = 15,
+) -> None:
+    """Print what Prometheus needs to scrape the stack that runs in a data directory."""
+    from tidegate_cli.prometheus import prometheus_config as config_of
+
+    text = config_of(
+        running_stack(data_dir),
+        rules=rules,
+        alertmanager=alertmanager,
+        every_seconds=every_seconds,
+    )
+    typer.echo(text, nl=False)
+
+
+def running_stack(data_dir: Path) -> "StackFile":
+    """Return the stack that runs in a data directory.
+
+    Raises
+    ------
+    StackNotRunningError
+        If none does.
+    """
+    from tidegate_cli.stack_file import read_stack_file
+
+    stack = read_stack_file(data_dir)
+    if stack is None:
+        message = f"no stack runs in {data_dir}"
+        raise StackNotRunningError(message)
+    return stack
 
 
 @app.command()

@@ -258,6 +258,18 @@ CheckedFiles = Annotated[
     list[Path],
     typer.Argument(metavar="FILE…", help="Files in layouts that ingest knows; each on its own."),
 ]
+PrometheusRules = Annotated[
+    Path | None,
+    typer.Option("--rules", metavar="FILE", help="Alerts, such as deploy/prometheus/rules.yml."),
+]
+Alertmanager = Annotated[
+    str,
+    typer.Option("--alertmanager", metavar="HOST:PORT", help="Who is told of alerts."),
+]
+ScrapeSeconds = Annotated[
+    int,
+    typer.Option("--every-seconds", min=1, help="Between two scrapes, s."),
+]
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON object as the last line of standard output."),
