@@ -5,7 +5,7 @@ the message goes on with it, and hands it on with what it says. Ids are function
 beat and the producer, so what is said again after a crash is the same bytes. Names and attributes
 are those of OpenTelemetry's conventions for messaging.
 
-Nothing of this is imported, made or sent where no collector is named.
+No span is made or sent where no collector is named.
 """
 
 from collections import Counter
