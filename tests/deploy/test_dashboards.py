@@ -172,6 +172,9 @@ def test_queries_choose_their_namespace() -> None:
     for query in queries():
         for name, labels in series_of(query.expression).items():
             assert "namespace" in labels, f"{query.panel}: {name}"
+        # Of several values a variable is an alternative, which only a pattern can be.
+        operators = re.findall(r'(=~|!=|=)"\$\w+"', query.expression)
+        assert set(operators) == {"=~"}, query.panel
 
 
 @pytest.mark.parametrize(
