@@ -140,21 +140,25 @@ async def _resources(
     await ring.refresh()
     reads = Reads(pool, timeout_seconds=5)
     clock = SystemClock()
-    yield (
-        Resources(
-            publisher=bus,
-            now=now,
-            recommendations=recommendations,
-            quotes=QuoteBoard(quotes, fresh_seconds=0),
-            then=History(reads),
-            lineages=Lineages(reads, FrameArchive(archive, timeout_seconds=30)),
-            security=Security(keys=ring),
-            memory=RedisMemory(redis, key_prefix=KEY_PREFIX, seconds=60, clock=clock),
-            records=Records(pool, timeout_seconds=5),
-        ),
-        keys[0][0],
-        keys[1][0],
-    )
+    async with asyncio.TaskGroup() as tasks:
+        # Keys that nobody looks at again are good for five minutes, and a search takes longer.
+        keeping = tasks.create_task(ring.keep_fresh())
+        yield (
+            Resources(
+                publisher=bus,
+                now=now,
+                recommendations=recommendations,
+                quotes=QuoteBoard(quotes, fresh_seconds=0),
+                then=History(reads),
+                lineages=Lineages(reads, FrameArchive(archive, timeout_seconds=30)),
+                security=Security(keys=ring),
+                memory=RedisMemory(redis, key_prefix=KEY_PREFIX, seconds=60, clock=clock),
+                records=Records(pool, timeout_seconds=5),
+            ),
+            keys[0][0],
+            keys[1][0],
+        )
+        keeping.cancel()
     for cache in (now, recommendations, quotes):
         await cache.close()
     await redis.aclose()

@@ -17,6 +17,7 @@ from tidegate_common.store.redis import PortfolioCache, RecommendationCache
 from tidegate_common.testing.scripted_run import ScriptedRun, all_topics
 from tidegate_gateway.app import create_app
 from tidegate_gateway.archive import FrameArchive
+from tidegate_gateway.frame_log import FrameLog
 from tidegate_gateway.history import History
 from tidegate_gateway.lineage import Lineages
 from tidegate_gateway.quotes import QuoteBoard
@@ -84,6 +85,7 @@ async def gateway(
     key_prefix: str = "",
     bus: MemoryBus | None = None,
     archive: Path | None = None,
+    log: FrameLog | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serve a gateway on servers."""
     pool = await open_pool(dsn, service="test")
@@ -97,7 +99,9 @@ async def gateway(
         recommendations=recommendations,
         quotes=QuoteBoard(quotes, fresh_seconds=0),
         then=History(reads),
-        lineages=Lineages(reads, FrameArchive(archive, timeout_seconds=30) if archive else None),
+        lineages=Lineages(
+            reads, FrameArchive(archive, timeout_seconds=30) if archive else None, log
+        ),
     )
     transport = httpx.ASGITransport(create_app(resources))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:

@@ -272,6 +272,23 @@ def test_job_file_of_the_folder_is_found(tmp_path: Path, name: str) -> None:
     assert options_of(order).files == (str((tmp_path / "feeds" / "inside.csv").resolve()),)
 
 
+def test_job_reference_is_a_file_of_the_folder_too(tmp_path: Path) -> None:
+    """It counts with the others, and is none of quotes."""
+    order = order_of(tmp_path, "inside.csv")
+    inside = str((tmp_path / "feeds" / "inside.csv").resolve())
+
+    def options_with(name: str, *, bytes_max: int = 20) -> RunOptions:
+        job = msgspec.structs.replace(order.job, reference=name)
+        return options_of(msgspec.structs.replace(order, job=job, feed_bytes_max=bytes_max))
+
+    told = options_with("own.csv")
+    assert (told.files, told.reference) == ((inside,), inside)
+    with pytest.raises(ConfigError, match="is not in the folder"):
+        options_with("link.csv")
+    with pytest.raises(ConfigError, match="at most 19 bytes, hold 20"):
+        options_with("own.csv", bytes_max=19)
+
+
 @pytest.mark.parametrize(
     ("names", "text"),
     [

@@ -14,10 +14,19 @@ from tests.integration.recorded_gateway import (
     recorded_database,
 )
 
+from tidegate_common.bus.base import NewTopic
+from tidegate_common.bus.kafka import KafkaBus, KafkaConfig
 from tidegate_common.clock import ManualClock
 from tidegate_common.domain.ids import RunId
+from tidegate_common.events.topics import TICKS
+from tidegate_common.store.postgres import open_pool
 from tidegate_common.store.quotes import QuoteCache
+from tidegate_common.store.reads import Reads
 from tidegate_common.testing.scripted_run import ScriptedRun
+from tidegate_gateway.frame_log import FrameLog
+from tidegate_gateway.history import History
+from tidegate_gateway.pages import PageQuery
+from tidegate_gateway.schemas.portfolios import EquityInterval
 from tidegate_recorder.adapters.quotes import QuoteCopies
 
 # Ends with the last orders half filled.
@@ -287,6 +296,54 @@ async def test_lineage_without_the_archive_shows_the_last_recorded_bar(recorded_
 
     assert (frame["source"], frame["quote"], frame["quote_beat"]) == ("recorded", None, 0)
     assert frame["bar"]["close_cny"] == "1800.00"
+
+
+async def test_lineage_of_the_day_shows_the_quote_out_of_the_log(
+    recorded_dsn: str,
+    kafka_address: str,
+    topic_prefix: str,
+) -> None:
+    """Before the archive has the day; with the broker gone it says what is recorded."""
+    bus = KafkaBus(KafkaConfig(kafka_address, topic_prefix=topic_prefix))
+    await bus.start()
+    await bus.create_topics([NewTopic(TICKS.name, 1)])
+    frames = [message for message in SCRIPT.messages() if message.topic == TICKS.name]
+    await bus.publish([*frames[:6], *frames[4:]])
+    log = FrameLog(bus, shard_count=1, timeout_seconds=30)
+    nowhere = KafkaBus(KafkaConfig("127.0.0.1:1"))
+    gone = FrameLog(nowhere, shard_count=1, timeout_seconds=30)
+
+    found = []
+    for one in (log, gone):
+        async with gateway(recorded_dsn, NOWHERE_REDIS, log=one) as client:
+            answer = await client.get("/v1/lineage/reads.3.A1.0")
+            found.append(answer.json()["frame"])
+    await bus.close()
+
+    assert (found[0]["source"], found[0]["beat"], found[0]["quote_beat"]) == ("log", 3, 3)
+    assert (found[0]["quote"]["symbol"], found[0]["quote"]["volume_shares"]) == ("600519.SH", 300)
+    assert (found[1]["source"], found[1]["quote"]) == ("recorded", None)
+
+
+async def test_portfolios_of_some_accounts_are_as_recorded(recorded_dsn: str) -> None:
+    """Those of a key, in pages; who has no books is not there."""
+    pool = await open_pool(recorded_dsn, service="test")
+    history = History(Reads(pool, timeout_seconds=30))
+
+    found = [
+        await history.portfolios(["A1", "A2", "A9"], after=after, limit=limit)
+        for after, limit in (("", 10), ("", 1), ("A1", 10), ("A2", 10))
+    ]
+    of_both = await history.equity(
+        PageQuery(filters={"account_id": ("A2", "A9")}), EquityInterval.DAY
+    )
+    every = await history.portfolios()
+    await pool.close()
+
+    names = [[one.portfolio.account_id for one in page] for page in found]
+    assert names == [["A1", "A2"], ["A1"], ["A2"], []]
+    assert found[0] == every
+    assert [one.account_id for one in of_both.items] == ["A2"]
 
 
 async def test_quotes_are_those_that_the_recorder_saw_last(

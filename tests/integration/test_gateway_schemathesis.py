@@ -28,6 +28,8 @@ def served(
 
 
 @pytest.mark.slow
+# A long search takes half a second an example of all operations.
+@pytest.mark.timeout(300 + 2 * EXAMPLES)
 def test_gateway_every_operation_is_as_its_document_says(
     served: Served,
     tmp_path: Path,

@@ -27,7 +27,7 @@ from tidegate_common.events.topics import AUDITS
 from tidegate_common.store.postgres import Pool, migrate, open_pool
 from tidegate_common.testing.scripted_run import ScriptedRun, all_topics
 from tidegate_gateway.records import Records
-from tidegate_gateway.security.callers import Caller, Role
+from tidegate_gateway.security.callers import LOCAL, Caller, Role
 from tidegate_gateway.security.keys import KeyRing, KeyStore, make_key
 from tidegate_gateway.security.limiter import LocalLimiter, Rate, RedisLimiter
 from tidegate_gateway.security.memory import Known, RedisMemory
@@ -312,8 +312,8 @@ async def test_request_is_told_from_its_taking_to_its_answer(pool: Pool, postgre
     records = Records(pool, timeout_seconds=5)
 
     names = ("taken", "refused", "decided", "obeyed", "cancelled", "in-vain")
-    found = {name: await records.request(name, None) for name in names}
-    elsewhere = await records.request("decided", "run-2")
+    found = {name: await records.request(name, None, LOCAL) for name in names}
+    elsewhere = await records.request("decided", "run-2", LOCAL)
 
     states = {name: view.state for name, view in found.items() if view}
     assert states == {
@@ -334,9 +334,20 @@ async def test_request_is_told_from_its_taking_to_its_answer(pool: Pool, postgre
     assert [(one.order_id, one.beat) for one in cancel.cancels] == [(order, 4)]
     assert elsewhere is not None
     assert (elsewhere.state, elsewhere.decisions) == ("taken", [])
-    assert await records.request("unheard-of", None) is None
+    assert await records.request("unheard-of", None, LOCAL) is None
     # The name of a strategy is no request.
-    assert await records.request("cross", None) is None
+    assert await records.request("cross", None, LOCAL) is None
+    # A key for some accounts sees what was taken in its name, and what concerns its accounts.
+    mine = Caller("desk", Role.READ, accounts=frozenset({"A1"}))
+    assert [await records.request(name, None, mine) for name in names] == list(found.values())
+    other = Caller("desk", Role.READ, accounts=frozenset({"A2"}))
+    told = [await records.request(name, None, other) for name in ("decided", "cancelled")]
+    assert [one and (len(one.taken), one.decisions, one.cancels) for one in told] == [
+        (2, [], []),
+        (1, [], []),
+    ]
+    stranger = replace(other, name="somebody-else")
+    assert [await records.request(name, None, stranger) for name in names] == [None] * len(names)
 
 
 def cancel_row(order_id: str) -> dict[str, object]:
@@ -390,7 +401,7 @@ async def test_records_database_away_are_transient() -> None:
     records = Records(pool, timeout_seconds=5)
 
     for ask in (
-        records.request("q1", None),
+        records.request("q1", None, LOCAL),
         records.backtest("bt"),
         records.backtests(after=None, limit=1),
     ):
@@ -404,5 +415,5 @@ async def test_caller_restricted_to_accounts_may_not_speak_for_all() -> None:
     """None stands for all accounts."""
     free, bound = Caller("a", Role.TRADE), Caller("b", Role.TRADE, accounts=frozenset({"A1"}))
 
-    assert [free.may_write(account) for account in ("A1", None)] == [True, True]
-    assert [bound.may_write(account) for account in ("A1", "A2", None)] == [True, False, False]
+    assert [free.is_for(account) for account in ("A1", None)] == [True, True]
+    assert [bound.is_for(account) for account in ("A1", "A2", None)] == [True, False, False]

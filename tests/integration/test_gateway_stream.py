@@ -13,6 +13,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from tests.unit.gateway.desk import make_resources
+from tests.unit.gateway.guarded import FakeKeys
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -23,6 +24,7 @@ from tidegate_common.events.message import Message
 from tidegate_common.events.topics import FILLS
 from tidegate_common.testing.scripted_run import ScriptedRun, all_topics
 from tidegate_gateway.app import create_app
+from tidegate_gateway.security import Security
 from tidegate_gateway.server import listen_at, server_of
 from tidegate_gateway.streams.hub import StreamHub, StreamLimits, StreamMetrics
 from tidegate_gateway.streams.log import Topology
@@ -46,11 +48,16 @@ async def publish(bus: MemoryBus, beats: range, script: ScriptedRun = SCRIPT) ->
 
 
 @asynccontextmanager
-async def gateway(bus: Bus, limits: StreamLimits | None = None) -> AsyncIterator[str]:
+async def gateway(
+    bus: Bus,
+    limits: StreamLimits | None = None,
+    security: Security | None = None,
+) -> AsyncIterator[str]:
     """Serve a gateway on a socket; yield host:port."""
     registry = CollectorRegistry()
     hub = StreamHub(bus, Topology(), limits=limits, metrics=StreamMetrics(registry))
     resources = replace(make_resources(), registry=registry, streams=hub)
+    resources = replace(resources, security=security or Security())
     listener = listen_at("127.0.0.1", 0)
     server = server_of(create_app(resources))
     async with asyncio.TaskGroup() as tasks:
@@ -294,7 +301,7 @@ async def test_stream_bad_message_is_answered_with_an_error(said: str, detail: s
 
 async def test_stream_limits_close_clients(caplog: pytest.LogCaptureFixture) -> None:
     """Too many, too large, too idle, not text; who is refused is no fault of the log."""
-    limits = StreamLimits(clients_max=1, idle_seconds=0.01, message_characters_max=10)
+    limits = StreamLimits(clients_max=1, idle_seconds=0.5, message_characters_max=10)
     codes = []
     async with gateway(await make_bus(), limits) as address:
         for said in (None, "x" * 11, b"bytes"):
@@ -410,3 +417,65 @@ async def test_topics_of_the_stream_exist() -> None:
     assert isinstance(created[FILLS.name], NewTopic)
     assert places[-1] == TopicPartition(FILLS.name, 11)
     assert topology.tail(places[0], 100) == 51
+
+
+async def test_key_for_one_account_hears_of_no_other() -> None:
+    """Over a WebSocket and as server-sent events; who names another account is told so."""
+    bus = await make_bus()
+    await publish(bus, range(6))
+    key = {"Authorization": "Bearer trader-a1"}
+    told: list[dict[str, Any]] = []
+
+    async with gateway(bus, security=Security(keys=FakeKeys())) as place:
+        async with connect(f"ws://{place}/v1/stream", additional_headers=key) as client:
+            await client.send(subscription(accounts=["A2"]))
+            refused = await hear(client)
+            await client.send(subscription(after="-,-,-"))
+            assert (await hear(client))["type"] == "subscribed"
+            told += await hear_events(client, len(expected("A1", range(6))))
+        events = f"http://{place}/v1/events?channel=fills"
+        first = {**key, "Last-Event-ID": "-,-,-"}
+        async with httpx.AsyncClient() as web, web.stream("GET", events, headers=first) as answer:
+            async for line in answer.aiter_lines():
+                if line.startswith("data: ") and '"fills"' in line and '"event"' in line:
+                    told.append(json.loads(line.removeprefix("data: ")))
+                    if told[-1]["data"]["beat"] == 5:
+                        break
+
+    assert refused["type"] == "error"
+    assert "not for these accounts: A2" in refused["detail"]
+    assert {one["data"]["account_id"] for one in told} == {"A1"}
+    fills = [one for one in expected("A1", range(6)) if one[0] == "fill"]
+    assert heard(told) == expected("A1", range(6)) + fills
+
+
+@pytest.mark.parametrize(("is_revoked", "code"), [(True, 4003), (False, 1013)])
+async def test_key_that_is_good_no_more_ends_its_streams(
+    is_revoked: bool,  # noqa: FBT001  # drawn
+    code: int,
+) -> None:
+    """Revoked, or nobody knows any more; the streams of others go on."""
+    keys, limits = FakeKeys(), StreamLimits(heartbeat_seconds=0.05)
+    key, other = ({"Authorization": f"Bearer {name}"} for name in ("trader-a1", "reader"))
+
+    async with gateway(await make_bus(), limits, Security(keys=keys)) as place:
+        url = f"ws://{place}/v1/stream"
+        async with (
+            connect(url, additional_headers=key) as client,
+            connect(url, additional_headers=other) as stranger,
+            httpx.AsyncClient() as web,
+            web.stream(
+                "GET", f"http://{place}/v1/events?channel=fills", headers=key, timeout=30
+            ) as answer,
+        ):
+            await stranger.send('{"op": "ping"}')
+            assert json.loads(await stranger.recv())["type"] == "heartbeat"
+            keys.revoked.add("trader-a1")
+            keys.is_away = not is_revoked
+            await client.wait_closed()
+            lines = [line async for line in answer.aiter_lines()]
+            if is_revoked:
+                assert json.loads(await stranger.recv())["type"] == "heartbeat"
+
+    assert client.close_code == code
+    assert any("heartbeat" in line or "subscribed" in line for line in lines)

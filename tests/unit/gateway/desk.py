@@ -21,10 +21,10 @@ from tidegate_gateway.lineage import OrderKey
 from tidegate_gateway.pages import PageQuery
 from tidegate_gateway.quotes import QuoteBoard
 from tidegate_gateway.resources import Resources
-from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.base import Page, page_json
 from tidegate_gateway.schemas.lineage import LineageView
 from tidegate_gateway.schemas.market import BarView, InstrumentView, ScoreView
-from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
+from tidegate_gateway.schemas.orders import decision_row
 from tidegate_gateway.schemas.portfolios import BookingView, EquityInterval, EquityView
 from tidegate_gateway.schemas.runs import RunView
 
@@ -147,18 +147,17 @@ class FakeThen:
         await self.ping()
         return (run_id or "run-1", self.run_spec) if self.run_spec else None
 
-    async def decisions(self, query: PageQuery) -> Page[DecisionView]:
+    async def decisions(self, query: PageQuery) -> bytes:
         await self._note(query)
-        item = DecisionView.of(SCRIPT.decision("A1", 3, is_accepted=False))
-        return Page(run_id="run-1", items=[item], next=None)
+        return page_json("run-1", [decision_row(SCRIPT.decision("A1", 3, is_accepted=False))], None)
 
-    async def orders(self, query: PageQuery) -> Page[OrderView]:
+    async def orders(self, query: PageQuery) -> bytes:
         await self._note(query)
-        return Page(run_id="run-1", items=[], next=None)
+        return page_json("run-1", [], None)
 
-    async def fills(self, query: PageQuery) -> Page[FillView]:
+    async def fills(self, query: PageQuery) -> bytes:
         await self._note(query)
-        return Page(run_id="run-1", items=[], next=None)
+        return page_json("run-1", [], None)
 
     async def equity(self, query: PageQuery, interval: EquityInterval) -> Page[EquityView]:
         await self._note(query)
@@ -205,9 +204,20 @@ class FakeThen:
         self.asked.append((run_id, instrument, trade_date))
         return self.reference_of_day
 
-    async def portfolios(self, *, after: str, limit: int) -> list[CachedPortfolio]:
+    async def portfolios(
+        self,
+        accounts: Sequence[str] | None,
+        *,
+        after: str,
+        limit: int,
+    ) -> list[CachedPortfolio]:
         await self.ping()
-        rest = [one for one in self.recorded if one.portfolio.account_id > after]
+        rest = [
+            one
+            for one in self.recorded
+            if one.portfolio.account_id > after
+            and (accounts is None or one.portfolio.account_id in accounts)
+        ]
         return rest[:limit]
 
     async def portfolio(self, account_id: str) -> CachedPortfolio | None:

@@ -8,6 +8,7 @@ import httpx
 from tests.unit.gateway.desk import FakePublisher, client_of, make_resources
 
 from tidegate_common.clock import ManualClock
+from tidegate_common.errors import TransientError
 from tidegate_gateway.resources import Resources
 from tidegate_gateway.security import Caller, Role, Security
 from tidegate_gateway.security.limiter import LocalLimiter, Rate
@@ -23,10 +24,20 @@ CALLERS = {
 
 
 class FakeKeys:
-    """Knows callers whose key is their name."""
+    """Knows callers whose key is their name, until it is revoked or they are not to be had."""
+
+    def __init__(self) -> None:
+        self.revoked: set[str] = set()
+        self.is_away = False
 
     def find(self, text: str) -> Caller | None:
         return CALLERS.get(text)
+
+    def is_good(self, caller: Caller) -> bool:
+        if self.is_away:
+            message = "expected the API keys, found: no answer"
+            raise TransientError(message)
+        return caller.name not in self.revoked
 
 
 @dataclass

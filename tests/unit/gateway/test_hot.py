@@ -1,7 +1,15 @@
 """The way of the reads that come most."""
 
 import pytest
-from tests.unit.gateway.desk import Desk, FakeNow, assert_problem, cached, make_resources, stamped
+from tests.unit.gateway.desk import (
+    Desk,
+    FakeNow,
+    FakeThen,
+    assert_problem,
+    cached,
+    make_resources,
+    stamped,
+)
 from tests.unit.gateway.guarded import guarded, key_of
 
 from tidegate_common.domain.enums import BeatKind
@@ -10,10 +18,13 @@ from tidegate_common.errors import TransientError
 from tidegate_common.frames.frame import BeatStamp
 from tidegate_common.store.stamped import Stamped
 from tidegate_common.testing.builders import make_quote_rows
+from tidegate_gateway.known_pages import KnownPages
+from tidegate_gateway.pages import PageQuery
 from tidegate_gateway.portfolio_texts import PortfolioTexts
 from tidegate_gateway.quotes import Newest
 from tidegate_gateway.schemas.base import json_of
 from tidegate_gateway.schemas.portfolios import PortfolioView
+from tidegate_gateway.security import Caller, Role
 from tidegate_gateway.security.limiter import Rate
 
 _STAMP = BeatStamp(RunId("run-1"), 1, BeatKind.TICK, 20230201, 0)
@@ -154,3 +165,76 @@ async def test_quotes_more_pages_than_are_kept_are_made_each_time() -> None:
 
     assert answers == [b"page"] * 1_000
     assert len(newest.pages) < 100
+
+
+LISTINGS = ["orders", "fills", "decisions"]
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+async def test_page_asked_for_again_is_the_same_query(desk: Desk, listing: str) -> None:
+    """The short way knows what the route found; another question goes to the route."""
+    path = f"/v1/{listing}?account=A1&limit=7&newest_first=true"
+
+    first, again = [await desk.client.get(path) for _ in range(2)]
+    other = await desk.client.get(f"{path}&symbol=600519.SH")
+
+    assert (first.status_code, first.content) == (200, again.content)
+    assert first.headers == again.headers
+    assert desk.then.queries[0] == desk.then.queries[1] != desk.then.queries[2]
+    assert (other.status_code, len(desk.then.queries)) == (200, 3)
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+async def test_page_asked_for_again_is_of_its_own_caller(listing: str) -> None:
+    """What a key for all accounts asked before shows a key for one no others."""
+    resources = make_resources()
+    assert isinstance(resources.then, FakeThen)
+
+    async with guarded(resources=resources) as desk:
+        for name in ("reader", "trader-a1", "reader", "trader-a1"):
+            answer = await desk.client.get(f"/v1/{listing}", headers=key_of(name))
+            assert answer.status_code == 200
+
+    assert [query.filters for query in resources.then.queries] == 2 * [{}, {"account_id": "A1"}]
+
+
+async def test_page_asked_for_again_needs_its_key() -> None:
+    """Each time, and it counts once each time."""
+    async with guarded(rate=Rate(1, 4)) as desk:
+        answers = [
+            await desk.client.get("/v1/orders", headers=headers)
+            for headers in (key_of("reader"), {}, key_of("nobody"), *[key_of("reader")] * 4)
+        ]
+
+    assert [one.status_code for one in answers] == [200, 401, 401, 200, 200, 200, 429]
+
+
+async def test_page_asked_for_again_is_503_while_postgres_is_away(desk: Desk) -> None:
+    """As the route says it."""
+    await desk.client.get("/v1/orders")
+    desk.then.is_away = True
+
+    assert "PostgreSQL" in assert_problem(await desk.client.get("/v1/orders"), 503)
+
+
+async def test_refused_question_is_refused_again(desk: Desk) -> None:
+    """Only good ones are known."""
+    answers = [await desk.client.get("/v1/orders?open=true") for _ in range(2)]
+
+    assert ["expected account" in assert_problem(one, 422) for one in answers] == [True, True]
+    assert desk.then.queries == []
+
+
+def test_known_pages_forget_the_first_and_never_keep_the_long() -> None:
+    """Callers choose what they ask; memory has an end."""
+    pages, caller = KnownPages(pages_max=2), Caller("a", Role.READ)
+    scopes = [
+        {"path": "/v1/orders", "query_string": query}
+        for query in (b"limit=1", b"limit=2", b"limit=3", b"after=" + b"x" * 500)
+    ]
+
+    for limit, scope in enumerate(scopes):
+        pages.keep(scope, caller, PageQuery(limit=limit))
+
+    found = [pages.find(scope, caller) for scope in scopes]
+    assert found == [None, PageQuery(limit=1), PageQuery(limit=2), None]

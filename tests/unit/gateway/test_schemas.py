@@ -15,7 +15,7 @@ from tidegate_common.events.portfolio import LimitUsage, OpenOrderState
 from tidegate_common.events.run import StrategySpec
 from tidegate_common.store.redis import CachedPortfolio
 from tidegate_common.testing.scripted_run import ScriptedRun
-from tidegate_gateway.schemas.orders import FillView
+from tidegate_gateway.schemas.orders import FillView, fill_row
 from tidegate_gateway.schemas.portfolios import LimitUsageView, OpenOrderView, PortfolioView
 from tidegate_gateway.schemas.strategies import SUMMARIES, StrategyView
 from tidegate_gateway.schemas.texts import millionths_text, money_text, price_text, time_text
@@ -73,7 +73,7 @@ def test_fill_view_shows_every_fee() -> None:
         regulatory_fee_fen=360,
     )
 
-    view = FillView.of(fill)
+    view = FillView.model_validate(fill_row(fill))
 
     assert (view.handling_fee_cny, view.regulatory_fee_cny) == ("8.77", "3.60")
     shown = (

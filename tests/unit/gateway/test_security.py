@@ -276,10 +276,12 @@ async def test_key_ring_expired_key_is_nobodys() -> None:
     clock.advance(0.999_999_999)
     before = ring.find(text)
 
+    assert before is not None
+    is_good_before = ring.is_good(before)
     clock.advance(0.000_000_001)
 
-    assert before is not None
     assert ring.find(text) is None
+    assert (is_good_before, ring.is_good(before)) == (True, False)
 
 
 async def test_key_ring_revoked_key_is_nobodys_after_the_next_look() -> None:
@@ -292,6 +294,7 @@ async def test_key_ring_revoked_key_is_nobodys_after_the_next_look() -> None:
     await ring.refresh()
 
     assert ring.find(text) is None
+    assert not ring.is_good(key.caller)
 
 
 async def test_key_ring_database_away_keeps_its_keys_for_a_while() -> None:
@@ -310,6 +313,8 @@ async def test_key_ring_database_away_keeps_its_keys_for_a_while() -> None:
     assert within is not None
     with pytest.raises(TransientError, match="API keys"):
         ring.find(text)
+    with pytest.raises(TransientError, match="API keys"):
+        ring.is_good(within)
 
 
 async def test_key_ring_keeps_itself_fresh() -> None:

@@ -21,6 +21,7 @@ from tidegate_gateway.resources import Resources
 from tidegate_gateway.schemas.backtests import BacktestResultView, BacktestView
 from tidegate_gateway.schemas.base import Page
 from tidegate_gateway.schemas.requests import RequestStatusView
+from tidegate_gateway.security import Caller
 from tidegate_gateway.security.memory import Known, digest_of
 
 KEY = {"Idempotency-Key": "request-1"}
@@ -66,8 +67,13 @@ class FakeRecords:
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
 
-    async def request(self, request_id: str, run_id: str | None) -> RequestStatusView | None:
-        self.asked.append((request_id, run_id))
+    async def request(
+        self,
+        request_id: str,
+        run_id: str | None,
+        caller: Caller,
+    ) -> RequestStatusView | None:
+        self.asked.append((request_id, run_id, caller.name))
         if request_id != "q1":
             return None
         return RequestStatusView(
@@ -300,6 +306,7 @@ async def test_backtest_becomes_a_job_of_the_callers_name() -> None:
         "files": ["2023/quotes.parquet"],
         "strategies": ["ma_cross"],
         "start": "2023-02-01T10:00",
+        "reference": "reference/2023.csv",
         "cash_cny": "1000000.5",
         "accounts": 2,
     }
@@ -316,6 +323,7 @@ async def test_backtest_becomes_a_job_of_the_callers_name() -> None:
     assert (job.files, job.strategies) == (("2023/quotes.parquet",), ("ma_cross",))
     assert (job.cash, job.accounts, job.start) == ("1000000.5", 2, "2023-02-01T10:00")
     assert (job.requested_by, job.limits) == ("trader", "default")
+    assert job.reference == "reference/2023.csv"
     assert first.json() == again.json() == {"job_id": job.job_id}
     assert other.json() == {"job_id": decode_event(BacktestJob, other_message.value).job_id}
     assert other.json() != first.json()
@@ -339,6 +347,8 @@ async def test_backtest_becomes_a_job_of_the_callers_name() -> None:
         ({"limits": "mine.yaml"}, "body.limits"),
         ({"start": "yesterday"}, "body.start"),
         ({"start": "2023-02-01"}, "start needs files"),
+        ({"reference": "reference.csv"}, "reference needs files"),
+        ({"files": ["a"], "reference": "../secret.csv"}, "body.reference"),
         ({"instruments": 6_000, "beats": 5_000, "days": 9}, "at most 260000000, was 270000000"),
         ({"accounts": 101}, "body.accounts"),
         ({"cash_cny": "0.001"}, "body.cash_cny"),
@@ -379,7 +389,7 @@ async def test_records_are_told_or_404() -> None:
     assert (job.status_code, job.json()["reason"]) == (200, "too long")
     assert "no worker has seen it" in assert_problem(no_job, 404)
     assert listed.json() == {"run_id": None, "items": [], "next": None}
-    assert records.asked == [("q1", "run-1"), ("q2", None), (JOB_ID, 7)]
+    assert records.asked == [("q1", "run-1", "local"), ("q2", None, "local"), (JOB_ID, 7)]
 
 
 async def test_writes_switched_off_are_403() -> None:

@@ -59,7 +59,7 @@ def create(
     role: Annotated[str, typer.Option("--role", help="read, trade or admin.")] = "read",
     accounts: Annotated[
         str,
-        typer.Option("--accounts", metavar="A1,A2", help="May act on these only; default: all."),
+        typer.Option("--accounts", metavar="A1,A2", help="Sees and uses these only; default: all."),
     ] = "",
     expires_days: Annotated[
         int,

@@ -50,6 +50,17 @@ def decode_event(event_type: type[Event], data: bytes | str) -> Event:
         not fit the 64 bits of an engine's array.
     """
     _check_numbers(data.encode(errors="replace") if isinstance(data, str) else data)
+    return decode_recorded(event_type, data)
+
+
+def decode_recorded(event_type: type[Event], data: bytes | str) -> Event:
+    """Return the event of JSON that was written after it was decoded once: its numbers fit.
+
+    Raises
+    ------
+    ContractError
+        If it is none.
+    """
     try:
         return cast("Event", _decode(event_type, data))
     # msgspec answers what is nested too deep with a RecursionError, and echoes a wrong enum's text.

@@ -26,6 +26,7 @@ from tidegate_common.store.redis import PortfolioCache, RecommendationCache
 from tidegate_common.store.stamped import StampedCache
 from tidegate_gateway.app import create_app
 from tidegate_gateway.archive import FrameArchive
+from tidegate_gateway.frame_log import FrameLog
 from tidegate_gateway.history import History
 from tidegate_gateway.lineage import Lineages
 from tidegate_gateway.quotes import QuoteBoard
@@ -165,7 +166,11 @@ def _resources(
         recommendations=cache_of(RecommendationCache),
         quotes=QuoteBoard(cache_of(QuoteCache)),
         then=History(servers.reads),
-        lineages=Lineages(servers.reads, archive),
+        lineages=Lineages(
+            servers.reads,
+            archive,
+            FrameLog(servers.bus, shard_count=settings.shard_count, timeout_seconds=seconds),
+        ),
         risk_partition_count=settings.risk_partition_count,
         allow_requests=settings.allow_requests,
         registry=service.metrics.registry,

@@ -20,7 +20,7 @@ _READERS_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
-class ArchivedRow:
+class FrameRow:
     """One row of a frame.
 
     stamp : of the frame. rows : of length 1; quotes or bars.
@@ -51,7 +51,7 @@ class FrameArchive:
         trade_date: int,
         beat: int,
         instrument: int,
-    ) -> ArchivedRow | None:
+    ) -> FrameRow | None:
         """Return what was said last of an instrument up to a beat of a day.
 
         None where the archive does not have it (yet), cannot be read, or takes too long.
@@ -64,7 +64,7 @@ class FrameArchive:
             return None
 
 
-def _read(folder: Path, beat: int, instrument: int) -> ArchivedRow | None:
+def _read(folder: Path, beat: int, instrument: int) -> FrameRow | None:
     shard_count = len(list(folder.glob("*.parquet")))
     if not shard_count:
         return None
@@ -89,4 +89,4 @@ def _read(folder: Path, beat: int, instrument: int) -> ArchivedRow | None:
         trade_date=last.column("trade_date")[0].as_py(),
         ts_event_ns=last.column("beat_ts_ns")[0].as_py(),
     )
-    return ArchivedRow(stamp, archived_rows(kind, last.select(archive_columns(kind))))
+    return FrameRow(stamp, archived_rows(kind, last.select(archive_columns(kind))))

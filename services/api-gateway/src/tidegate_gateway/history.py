@@ -1,13 +1,13 @@
 """What was: reads of the recorder's tables, bounded in time and in rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 import asyncpg
 from pydantic import BaseModel
 
-from tidegate_common.codec import decode_event
+from tidegate_common.codec import decode_event, decode_recorded
 from tidegate_common.events.execution import Fill
 from tidegate_common.events.orders import SubmitOrder
 from tidegate_common.events.portfolio import Booking, PortfolioState
@@ -30,9 +30,9 @@ from tidegate_gateway.pages import (
     cursor_after,
     page_sql,
 )
-from tidegate_gateway.schemas.base import Page
+from tidegate_gateway.schemas.base import Page, Row, page_json
 from tidegate_gateway.schemas.market import BarView, InstrumentView, ScoreView
-from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
+from tidegate_gateway.schemas.orders import decision_row, fill_row, order_row
 from tidegate_gateway.schemas.portfolios import BookingView, EquityInterval, EquityView
 from tidegate_gateway.schemas.runs import RunView
 
@@ -70,6 +70,15 @@ SELECT $1 AS run_id, latest.beat, latest.payload FROM accounts CROSS JOIN LATERA
     ORDER BY beat DESC LIMIT 1
 ) AS latest
 LIMIT $3
+"""
+_PORTFOLIOS_OF = """
+SELECT $1 AS run_id, latest.beat, latest.payload
+FROM unnest($2::text[]) WITH ORDINALITY AS wanted (account_id, place) CROSS JOIN LATERAL (
+    SELECT beat, payload FROM portfolios
+    WHERE run_id = $1 AND portfolios.account_id = wanted.account_id
+    ORDER BY beat DESC LIMIT 1
+) AS latest
+ORDER BY wanted.place LIMIT $3
 """
 _PORTFOLIO = """
 SELECT run_id, beat, payload FROM portfolios WHERE run_id = $1 AND account_id = $2
@@ -144,17 +153,17 @@ class History:
         row = await self._reads.run(read)
         return None if row is None else (row[0], decode_event(RunSpec, row[1].encode()))
 
-    async def decisions(self, query: PageQuery) -> Page[DecisionView]:
-        """Return verdicts of risk, by (beat, account, sequence)."""
-        return await self._page(DECISIONS, query, decision_view)
+    async def decisions(self, query: PageQuery) -> bytes:
+        """Return the JSON of a page of risk's verdicts, by (beat, account, sequence)."""
+        return await self._page_json(DECISIONS, query, stored_decision)
 
-    async def orders(self, query: PageQuery) -> Page[OrderView]:
-        """Return orders with their latest state, by (beat, account, sequence)."""
-        return await self._page(ORDERS, query, order_view)
+    async def orders(self, query: PageQuery) -> bytes:
+        """Return that of orders with their latest states, by (beat, account, sequence)."""
+        return await self._page_json(ORDERS, query, stored_order)
 
-    async def fills(self, query: PageQuery) -> Page[FillView]:
-        """Return trades, by (beat, account, order's beat, sequence, number)."""
-        return await self._page(FILLS, query, fill_view)
+    async def fills(self, query: PageQuery) -> bytes:
+        """Return that of trades, by (beat, account, order's beat, sequence, number)."""
+        return await self._page_json(FILLS, query, stored_fill)
 
     async def equity(self, query: PageQuery, interval: EquityInterval) -> Page[EquityView]:
         """Return what accounts were worth, by (account, beat)."""
@@ -225,15 +234,22 @@ class History:
 
     async def portfolios(
         self,
+        accounts: Sequence[str] | None = None,
         *,
         after: str = "",
         limit: int = PORTFOLIOS_MAX,
     ) -> list[CachedPortfolio]:
-        """Return the last recorded portfolio of each account in the latest run, by account."""
+        """Return the last recorded portfolio of each account in the latest run, by account.
+
+        accounts : only of these, sorted; None for all.
+        """
 
         async def read(connection: Connection) -> list[asyncpg.Record]:
             run_id = await connection.fetchval(LATEST_RUN)
-            return await connection.fetch(_PORTFOLIOS, run_id, after, limit)
+            if accounts is None:
+                return await connection.fetch(_PORTFOLIOS, run_id, after, limit)
+            wanted = [account for account in accounts if account > after]
+            return await connection.fetch(_PORTFOLIOS_OF, run_id, wanted, limit)
 
         return [_cached(row) for row in await self._reads.run(read)]
 
@@ -253,11 +269,24 @@ class History:
         query: PageQuery,
         view: Callable[[asyncpg.Record], Shown],
     ) -> Page[Shown]:
+        return _shown(listing, query, await self._found(listing, query), view)
+
+    async def _page_json(
+        self,
+        listing: Listing,
+        query: PageQuery,
+        row_of: Callable[[asyncpg.Record], Row],
+    ) -> bytes:
+        run_id, rows = await self._found(listing, query)
+        shown = [row_of(row) for row in rows[: query.limit]]
+        return page_json(run_id, shown, _following(listing, query, rows))
+
+    async def _found(self, listing: Listing, query: PageQuery) -> _Found:
         async def read(connection: Connection) -> _Found:
             run_id = query.run_id or await connection.fetchval(LATEST_RUN)
             return await _rows(connection, listing, query, run_id)
 
-        return _shown(listing, query, await self._reads.run(read), view)
+        return await self._reads.run(read)
 
 
 async def _rows(
@@ -279,22 +308,27 @@ def _shown(
     view: Callable[[asyncpg.Record], Shown],
 ) -> Page[Shown]:
     run_id, rows = found
-    shown = rows[: query.limit]
-    following = None
-    if len(rows) > query.limit:
-        following = cursor_after(listing, query, [shown[-1][column] for column in listing.key])
-    return Page(run_id=run_id, items=[view(row) for row in shown], next=following)
+    items = [view(row) for row in rows[: query.limit]]
+    return Page(run_id=run_id, items=items, next=_following(listing, query, rows))
 
 
-def decision_view(row: asyncpg.Record) -> DecisionView:
-    """Return the view of a row of decisions."""
-    return DecisionView.of(decode_event(Decision, row["payload"]))
+def _following(listing: Listing, query: PageQuery, rows: Sequence[asyncpg.Record]) -> str | None:
+    """Return where the next page begins; None where these rows are all."""
+    if len(rows) <= query.limit:
+        return None
+    last = rows[query.limit - 1]
+    return cursor_after(listing, query, [last[column] for column in listing.key])
 
 
-def order_view(row: asyncpg.Record) -> OrderView:
-    """Return the view of a row of orders and their states."""
-    return OrderView.of(
-        decode_event(SubmitOrder, row["payload"]),
+def stored_decision(row: asyncpg.Record) -> Row:
+    """Return what is said of a row of decisions."""
+    return decision_row(decode_recorded(Decision, row["payload"]))
+
+
+def stored_order(row: asyncpg.Record) -> Row:
+    """Return what is said of a row of orders and their states."""
+    return order_row(
+        decode_recorded(SubmitOrder, row["payload"]),
         status=row["status"],
         status_reason=row["status_reason"],
         status_beat=row["status_beat"],
@@ -303,9 +337,9 @@ def order_view(row: asyncpg.Record) -> OrderView:
     )
 
 
-def fill_view(row: asyncpg.Record) -> FillView:
-    """Return the view of a row of fills."""
-    return FillView.of(decode_event(Fill, row["payload"]))
+def stored_fill(row: asyncpg.Record) -> Row:
+    """Return what is said of a row of fills."""
+    return fill_row(decode_recorded(Fill, row["payload"]))
 
 
 def _cached(row: asyncpg.Record) -> CachedPortfolio:

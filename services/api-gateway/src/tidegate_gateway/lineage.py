@@ -15,8 +15,9 @@ from tidegate_common.events.trace import beat_trace_id, trace_id_text
 from tidegate_common.frames.rows import BarRows, QuoteRows
 from tidegate_common.store.postgres import Connection
 from tidegate_common.store.reads import Reads
-from tidegate_gateway.archive import ArchivedRow, FrameArchive
-from tidegate_gateway.history import fill_view, order_view
+from tidegate_gateway.archive import FrameArchive, FrameRow
+from tidegate_gateway.frame_log import FrameLog
+from tidegate_gateway.history import stored_fill, stored_order
 from tidegate_gateway.schemas.lineage import (
     FrameSource,
     FrameView,
@@ -26,7 +27,7 @@ from tidegate_gateway.schemas.lineage import (
     layers_of,
 )
 from tidegate_gateway.schemas.market import BarView, InstrumentView, QuoteView
-from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
+from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView, decision_row
 from tidegate_gateway.schemas.texts import millionths_text, time_text
 
 _OF_KEY = "WHERE run_id = $1 AND beat = $2 AND account_id = $3 AND sequence = $4"
@@ -116,12 +117,17 @@ class Lineages:
 
     Parameters
     ----------
-    archive : None where there is none at hand.
+    archive, log : where frames are, asked in this order; None where there is none at hand.
     """
 
-    def __init__(self, reads: Reads, archive: FrameArchive | None = None) -> None:
+    def __init__(
+        self,
+        reads: Reads,
+        archive: FrameArchive | None = None,
+        log: FrameLog | None = None,
+    ) -> None:
         self._reads = reads
-        self._archive = archive
+        self._frames = {FrameSource.ARCHIVE: archive, FrameSource.LOG: log}
 
     async def find(self, key: OrderKey) -> LineageView | None:
         """Return the chain of an order or of a rejected intent, None where there is no decision.
@@ -142,7 +148,7 @@ class Lineages:
             frame=await self._frame(key.run_id, found),
             score=_score(found) if is_score else None,
             request_id=None if is_score else decision.cause,
-            decision=DecisionView.of(decision),
+            decision=DecisionView.model_validate(decision_row(decision)),
             layers=layers_of(decision, found.books.usage if found.books else ()),
             order=found.order,
             states=found.states,
@@ -151,21 +157,23 @@ class Lineages:
 
     async def _frame(self, run_id: str, found: _Recorded) -> FrameView:
         decision, beat = found.decision, found.beat
-        row = None
-        if self._archive and beat:
-            row = await self._archive.row(
-                run_id=run_id,
-                trade_date=beat["trade_date"],
-                beat=_frame_beat(decision),
-                instrument=decision.instrument,
-            )
+        row, source = None, FrameSource.RECORDED
+        for place, frames in self._frames.items():
+            if row is None and frames and beat:
+                source = place
+                row = await frames.row(
+                    run_id=run_id,
+                    trade_date=beat["trade_date"],
+                    beat=_frame_beat(decision),
+                    instrument=decision.instrument,
+                )
         quote, bar = _shown(row) if row else (None, found.bar)
         return FrameView(
             beat=_frame_beat(decision),
             trade_date=beat["trade_date"] if beat else None,
             ts_event_ns=beat["ts_event_ns"] if beat else None,
             time=time_text(beat["ts_event_ns"]) if beat else None,
-            source=FrameSource.ARCHIVE if row else FrameSource.RECORDED,
+            source=source if row else FrameSource.RECORDED,
             quote_beat=row.stamp.beat if row else (bar.beat if bar else None),
             quote=quote,
             bar=bar,
@@ -191,9 +199,9 @@ async def _read(connection: Connection, key: OrderKey) -> _Recorded | None:
     return _Recorded(
         decision=decision,
         books=decode_event(PortfolioState, books) if books else None,
-        order=order_view(order) if order else None,
+        order=OrderView.model_validate(stored_order(order)) if order else None,
         states=[OrderStateView.of(decode_event(OrderUpdate, row["payload"])) for row in updates],
-        fills=[fill_view(row) for row in fills],
+        fills=[FillView.model_validate(stored_fill(row)) for row in fills],
         beat=await connection.fetchrow(_BEAT, key.run_id, beat),
         bar=BarView.of(bar) if bar else None,
         reference=InstrumentView.of(reference) if reference else None,
@@ -222,9 +230,9 @@ def _score(found: _Recorded) -> ScoreLineageView:
     )
 
 
-def _shown(row: ArchivedRow) -> tuple[QuoteView | None, BarView | None]:
+def _shown(row: FrameRow) -> tuple[QuoteView | None, BarView | None]:
     """Return the quote or the bar of a row."""
     if isinstance(row.rows, QuoteRows):
         return QuoteView.of(row.rows, 0), None
-    assert isinstance(row.rows, BarRows), "the archive is asked for quotes and bars"
+    assert isinstance(row.rows, BarRows), "quotes and bars are asked for"
     return None, BarView.of_frame(row.rows, 0, row.stamp)

@@ -13,6 +13,8 @@ import msgspec
 from tidegate_gateway.schemas.portfolios import EquityInterval
 
 Value = str | int
+# A value that a column has, or texts of which it has one.
+Wanted = Value | tuple[str, ...]
 
 # A condition's place of its value is `{}`, and rows of the listing are `listed`.
 CONDITION_OF = {
@@ -55,19 +57,24 @@ class Listing:
         """Columns of the key that are texts."""
         return frozenset(self.key) & _TEXTS
 
+    @property
+    def has_accounts(self) -> bool:
+        """Whether its rows are of accounts."""
+        return "account_id" in self.key
+
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
     """Which rows, and which of them.
 
     run_id : None for the latest run.
-    filters : column and value that rows must have; those of `CONDITION_OF` mean what stands there.
+    filters : column and what rows must have there; those of `CONDITION_OF` mean what stands there.
     from_ns, to_ns : rows of this market time and later, and before that; UTC epoch.
     after : the key of the row before the page, in the order of the page.
     """
 
     run_id: str | None = None
-    filters: Mapping[str, Value] = field(default_factory=dict)
+    filters: Mapping[str, Wanted] = field(default_factory=dict)
     from_ns: int | None = None
     to_ns: int | None = None
     after: tuple[Value, ...] | None = None
@@ -126,20 +133,20 @@ INSTRUMENTS = Listing(
 _TEXTS = frozenset({"account_id", "strategy"})
 
 
-def page_sql(listing: Listing, query: PageQuery) -> tuple[str, list[Value]]:
+def page_sql(listing: Listing, query: PageQuery) -> tuple[str, list[Wanted]]:
     """Return the statement that reads one row more than a page, and its values from $2 on.
 
     Names come from this program alone; what a caller says is a value.
     """
-    values: list[Value] = []
+    values: list[Wanted] = []
 
-    def place_of(value: Value) -> str:
+    def place_of(value: Wanted) -> str:
         values.append(value)
         return f"${len(values) + 1}"
 
     conditions = ["listed.run_id = $1"]
     conditions += [
-        CONDITION_OF.get(name, f"listed.{name} = {{place}}").format(
+        CONDITION_OF.get(name, _equality(name, value)).format(
             place=place_of(value),
             beat=listing.order_beat,
         )
@@ -204,6 +211,10 @@ def _is_key(listing: Listing, key: Sequence[object]) -> bool:
         else type(value) is int and 0 <= value < _INT64_END
         for column, value in zip(listing.key, key, strict=True)
     )
+
+
+def _equality(column: str, value: Wanted) -> str:
+    return f"listed.{column} = " + ("ANY({place})" if isinstance(value, tuple) else "{place}")
 
 
 def _key(listing: Listing, suffix: str = "") -> str:

@@ -18,13 +18,14 @@ from tidegate_gateway.schemas.backtests import (
     equity_views,
 )
 from tidegate_gateway.schemas.base import Page
-from tidegate_gateway.schemas.orders import DecisionView
+from tidegate_gateway.schemas.orders import DecisionView, decision_row
 from tidegate_gateway.schemas.requests import (
     CancelSentView,
     ControlView,
     RequestStatusView,
     TakenView,
 )
+from tidegate_gateway.security.callers import Caller
 
 # A command for all accounts has an outcome in each.
 _ROWS_MAX = 1_000
@@ -37,11 +38,12 @@ SELECT ts_ns, caller, method, path, status FROM audits
 WHERE request_id = $1 ORDER BY ts_ns, audit_id LIMIT $2
 """
 _DECISIONS = """
-SELECT payload FROM decisions WHERE run_id = $1 AND cause = $2 AND cause_kind = 'request'
+SELECT account_id, payload FROM decisions
+WHERE run_id = $1 AND cause = $2 AND cause_kind = 'request'
 ORDER BY beat, account_id, sequence LIMIT $3
 """
 _CONTROLS = """
-SELECT payload FROM controls WHERE run_id = $1 AND request_id = $2
+SELECT account_id, payload FROM controls WHERE run_id = $1 AND request_id = $2
 ORDER BY beat, account_id, sequence LIMIT $3
 """
 _CANCELS = """
@@ -68,8 +70,16 @@ class Records:
         self._pool = pool
         self._timeout_seconds = timeout_seconds
 
-    async def request(self, request_id: str, run_id: str | None) -> RequestStatusView | None:
-        """Return what became of a request in a run, the latest if None; None if nothing is."""
+    async def request(
+        self,
+        request_id: str,
+        run_id: str | None,
+        caller: Caller,
+    ) -> RequestStatusView | None:
+        """Return what became of a request in a run, the latest if None; None if nothing is.
+
+        caller : who is shown what concerns his accounts, and what was taken in his name.
+        """
         async with self._bounded():
             run = run_id or await self._pool.fetchval(_LATEST_RUN)
             taken = await self._pool.fetch(_TAKEN, request_id, _ROWS_MAX)
@@ -77,6 +87,11 @@ class Records:
             controls = await self._pool.fetch(_CONTROLS, run, request_id, _ROWS_MAX)
             orders = sorted({order for row in taken for order in _cancelled(row)})
             cancels = await self._pool.fetch(_CANCELS, run, orders, _ROWS_MAX)
+        if caller.accounts:
+            taken = [row for row in taken if row["caller"] == caller.name]
+            cancels = [row for row in cancels if caller.is_for(_account_of(row["order_id"]))]
+            decisions = [row for row in decisions if caller.is_for(row["account_id"])]
+            controls = [row for row in controls if caller.is_for(row["account_id"])]
         if not (taken or decisions or controls):
             return None
         is_answered = bool(decisions or controls or cancels)
@@ -87,7 +102,8 @@ class Records:
             state="answered" if is_answered else "taken" if is_taken else "refused",
             taken=[TakenView(**dict(row)) for row in taken],
             decisions=[
-                DecisionView.of(decode_event(Decision, row["payload"])) for row in decisions
+                DecisionView.model_validate(decision_row(decode_event(Decision, row["payload"])))
+                for row in decisions
             ],
             controls=[
                 ControlView.of(decode_event(ControlOutcome, row["payload"])) for row in controls
@@ -126,6 +142,7 @@ class NoRecords:
         self,
         request_id: str,  # noqa: ARG002  # as `Records` has it
         run_id: str | None,  # noqa: ARG002  # as above
+        caller: Caller,  # noqa: ARG002  # as above
     ) -> RequestStatusView | None:
         """Raise TransientError."""
         raise _nothing()
@@ -158,6 +175,10 @@ def _cancelled(row: asyncpg.Record) -> Sequence[str]:
     if row["status"] != _ACCEPTED or not (path.startswith(before) and path.endswith(behind)):
         return ()
     return (path.removeprefix(before).removesuffix(behind),)
+
+
+def _account_of(order_id: str) -> str:
+    return order_id.split(".")[2]
 
 
 def _backtest(row: asyncpg.Record) -> dict[str, object]:

@@ -15,6 +15,7 @@ from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_common.runtime.tracing import Tracer
 from tidegate_common.store.redis import CachedPortfolio, CachedRecommendations
 from tidegate_common.store.stamped import Stamped
+from tidegate_gateway.known_pages import KnownPages
 from tidegate_gateway.lineage import OrderKey
 from tidegate_gateway.pages import PageQuery
 from tidegate_gateway.portfolio_texts import PortfolioTexts
@@ -24,10 +25,10 @@ from tidegate_gateway.schemas.backtests import BacktestResultView, BacktestView
 from tidegate_gateway.schemas.base import Page
 from tidegate_gateway.schemas.lineage import LineageView
 from tidegate_gateway.schemas.market import BarView, InstrumentView, ScoreView
-from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
 from tidegate_gateway.schemas.portfolios import BookingView, EquityInterval, EquityView
 from tidegate_gateway.schemas.requests import RequestStatusView
 from tidegate_gateway.schemas.runs import RunView
+from tidegate_gateway.security.callers import Caller
 from tidegate_gateway.security.gate import Security
 from tidegate_gateway.security.guard import BODY_BYTES_MAX
 from tidegate_gateway.security.memory import Memory, NoMemory
@@ -80,14 +81,14 @@ class Then(Protocol):
     async def spec(self, run_id: str | None) -> tuple[str, RunSpec] | None:
         """Return a run, the latest if None, and its settings."""
 
-    async def decisions(self, query: PageQuery) -> Page[DecisionView]:
-        """Return verdicts of risk."""
+    async def decisions(self, query: PageQuery) -> bytes:
+        """Return the JSON of a page of `DecisionView`."""
 
-    async def orders(self, query: PageQuery) -> Page[OrderView]:
-        """Return orders."""
+    async def orders(self, query: PageQuery) -> bytes:
+        """Return the JSON of a page of `OrderView`."""
 
-    async def fills(self, query: PageQuery) -> Page[FillView]:
-        """Return trades."""
+    async def fills(self, query: PageQuery) -> bytes:
+        """Return the JSON of a page of `FillView`."""
 
     async def equity(self, query: PageQuery, interval: EquityInterval) -> Page[EquityView]:
         """Return what accounts were worth."""
@@ -124,8 +125,14 @@ class Then(Protocol):
     ) -> InstrumentView | None:
         """Return that of one instrument."""
 
-    async def portfolios(self, *, after: str, limit: int) -> list[CachedPortfolio]:
-        """Return last recorded portfolios, by account."""
+    async def portfolios(
+        self,
+        accounts: Sequence[str] | None,
+        *,
+        after: str,
+        limit: int,
+    ) -> list[CachedPortfolio]:
+        """Return last recorded portfolios, by account; of these accounts, None for all."""
 
     async def portfolio(self, account_id: str) -> CachedPortfolio | None:
         """Return an account's last recorded portfolio."""
@@ -141,8 +148,13 @@ class Chains(Protocol):
 class Records(Protocol):
     """What is recorded of requests and backtests. TransientError when it is away."""
 
-    async def request(self, request_id: str, run_id: str | None) -> RequestStatusView | None:
-        """Return what became of a request."""
+    async def request(
+        self,
+        request_id: str,
+        run_id: str | None,
+        caller: Caller,
+    ) -> RequestStatusView | None:
+        """Return what became of a request, as far as it is for the caller."""
 
     async def backtests(self, *, after: str | None, limit: int) -> Page[BacktestView]:
         """Return backtests, the last that was asked for first."""
@@ -177,6 +189,7 @@ class Resources:
     streams: StreamHub | None = None
     texts: PortfolioTexts = field(default_factory=PortfolioTexts)
     tracer: Tracer | None = None
+    pages: KnownPages = field(default_factory=KnownPages)
 
 
 async def resources_of(connection: HTTPConnection) -> Resources:

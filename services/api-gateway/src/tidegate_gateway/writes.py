@@ -19,7 +19,7 @@ from tidegate_common.runtime.tracing import RequestTracer
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given, Resources
 from tidegate_gateway.schemas.texts import RequestText
-from tidegate_gateway.security import Caller, Role, require
+from tidegate_gateway.security import Caller, Role, check_account, require
 from tidegate_gateway.security.memory import Known, digest_of
 
 # Required: it makes a repeated request one request, and no web page of another origin can send
@@ -57,13 +57,6 @@ class Write:
         self.caller = caller
         self.request_id = request_id
 
-    def check_account(self, account_id: str | None) -> None:
-        """Refuse what the caller's key is not for; None stands for all accounts."""
-        if not self.caller.may_write(account_id):
-            which = "all accounts" if account_id is None else f"account {account_id}"
-            detail = f"the key of {self.caller.name} is not for {which}"
-            raise ProblemError(HTTPStatus.FORBIDDEN, detail)
-
     def check_admin(self, what: str) -> None:
         """Refuse what needs role ADMIN."""
         if not self.caller.role.covers(Role.ADMIN):
@@ -80,7 +73,7 @@ class Write:
         TransientError
             If the broker does not keep it.
         """
-        self.check_account(account_id)
+        check_account(self.caller, account_id)
         value = encode_event(envelope)
         count = self._given.risk_partition_count
         # ADR 11: a command for all accounts is one for each partition.

@@ -32,9 +32,9 @@ def make_log(beats: range, entries_max: int = 1_000) -> LiveLog:
     return log
 
 
-def make_session(log: LiveLog, lag_entries_max: int = 100) -> Session:
+def make_session(log: LiveLog, lag_entries_max: int = 100, **accounts: frozenset[str]) -> Session:
     """Return a session without quotes."""
-    return Session(log, QuoteBoard(), lag_entries_max=lag_entries_max)
+    return Session(log, QuoteBoard(), lag_entries_max=lag_entries_max, **accounts)
 
 
 def subscribe(after: str | None = None, **channels: Wanted) -> Subscribe:
@@ -208,3 +208,27 @@ def test_session_takes_after_once() -> None:
 
     with pytest.raises(SubscriptionError, match="first subscription"):
         session.subscribe(subscribe("-,-,-", orders=Wanted()))
+
+
+def test_session_of_some_accounts_hears_of_no_others() -> None:
+    """Whoever names none hears of those that the key is for."""
+    session = make_session(make_log(range(12)), accounts=frozenset({"A1"}))
+    channels = {name: Wanted() for name in ("fills", "decisions", "orders", "portfolios")}
+
+    session.subscribe(subscribe("-,-,-", **channels))
+
+    events = [one for one in told(session) if one["type"] == "event"]
+    assert {one["channel"] for one in events} == set(channels)
+    assert {one["data"]["account_id"] for one in events} == {"A1"}
+
+
+def test_session_of_some_accounts_may_not_name_others() -> None:
+    """It is told so, and hears nothing; its own it may choose from."""
+    session = make_session(make_log(range(12)), accounts=frozenset({"A1", "A3"}))
+
+    with pytest.raises(SubscriptionError, match="not for these accounts: A2"):
+        session.subscribe(subscribe(fills=Wanted(accounts=["A1", "A2"])))
+
+    assert not session.has_channels
+    session.subscribe(subscribe(fills=Wanted(accounts=["A1"])))
+    assert session.has_channels

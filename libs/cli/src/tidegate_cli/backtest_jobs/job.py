@@ -87,8 +87,13 @@ def options_of(order: JobOrder) -> RunOptions:
         If a file is not one of the folder of feeds, or they are too large together.
     """
     job = order.job
+    for strategy in job.strategies:
+        _config_name("strategies", strategy)
+    # The last of them, where there is one, is not of quotes.
+    files = _files(order, (*job.files, *([job.reference] if job.reference else [])))
     return RunOptions(
-        files=_files(order),
+        files=files[: len(job.files)],
+        reference=files[-1] if job.reference else "",
         strategies=job.strategies,
         cash=job.cash,
         accounts=job.accounts,
@@ -104,17 +109,16 @@ def options_of(order: JobOrder) -> RunOptions:
     )
 
 
-def _files(order: JobOrder) -> tuple[str, ...]:
-    for strategy in order.job.strategies:
-        _config_name("strategies", strategy)
-    if not order.job.files:
+def _files(order: JobOrder, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the paths of files in the folder of feeds."""
+    if not names:
         return ()
     if not order.feeds_dir:
         message = "the worker has no folder of feeds (FEEDS_DIR): synthetic markets only"
         raise ConfigError(message)
     folder = Path(order.feeds_dir).resolve()
     found, size = [], 0
-    for name in order.job.files:
+    for name in names:
         # Links count as what they lead to.
         path = (folder / name).resolve()
         if not path.is_relative_to(folder) or not path.is_file():

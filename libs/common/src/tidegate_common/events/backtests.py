@@ -16,6 +16,8 @@ class BacktestJob(Struct, frozen=True):
     warmup_days : of these, so many at the start are not traded.
     start : "" for all of the files, or from which day and time on, Shanghai.
     limits : name of a limits file.
+    reference : a file of listing dates, ST flags, sectors and corporate actions, of the same
+        folder; "" for none.
     """
 
     job_id: str
@@ -32,6 +34,7 @@ class BacktestJob(Struct, frozen=True):
     beats: int = 400
     start: str = ""
     limits: str = "default"
+    reference: str = ""
 
 
 class EquityClose(Struct, frozen=True):

@@ -13,4 +13,9 @@ from tidegate_gateway.schemas.base import json_of
 
 def answer(model: BaseModel) -> Response:
     """Return the answer that says what a model does."""
-    return Response(json_of(model), media_type="application/json")
+    return json_answer(json_of(model))
+
+
+def json_answer(text: bytes) -> Response:
+    """Return the answer of a text that is JSON already."""
+    return Response(text, media_type="application/json")

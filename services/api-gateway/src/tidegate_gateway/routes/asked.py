@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from tidegate_common.domain.ids import parse_symbol
-from tidegate_gateway.pages import Listing, PageQuery, Value, parse_cursor
+from tidegate_gateway.pages import Listing, PageQuery, Value, Wanted, parse_cursor
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.schemas.texts import AccountText, MomentText, SymbolText
+from tidegate_gateway.security import Caller, Reader, check_account
 
 ROWS_MAX = 1_000
 
@@ -64,8 +65,9 @@ _NS_END = 2**63
 
 @dataclass(frozen=True, slots=True)
 class AskedPage:
-    """What was asked of a listing, whichever it is."""
+    """What was asked of a listing, whichever it is, and by whom."""
 
+    caller: Caller
     run: str | None
     after: str | None
     limit: int
@@ -74,13 +76,16 @@ class AskedPage:
     newest_first: bool
 
     def query(self, listing: Listing, **filters: Value | None) -> PageQuery:
-        """Return the query of a page.
+        """Return the query of a page, of no account that is not for the caller.
 
         Raises
         ------
         ProblemError
-            If the cursor is not one of this listing.
+            422 if the cursor is not one of this listing, 403 if the account is not for the caller.
         """
+        wanted: dict[str, Wanted | None] = {**filters}
+        if listing.has_accounts:
+            wanted["account_id"] = _accounts_of(self.caller, filters.get("account_id"))
         try:
             after = (
                 None
@@ -91,7 +96,7 @@ class AskedPage:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
         return PageQuery(
             run_id=self.run,
-            filters={name: value for name, value in filters.items() if value is not None},
+            filters={name: value for name, value in wanted.items() if value is not None},
             from_ns=self.from_ns,
             to_ns=self.to_ns,
             after=after,
@@ -102,6 +107,7 @@ class AskedPage:
 
 # Not a class as the dependency, nor a plain function: those run in a thread of their own.
 async def _ask(  # one a parameter of the request
+    caller: Reader,
     run: RunParameter = None,
     after: AfterParameter = None,
     limit: LimitParameter = 100,
@@ -111,6 +117,7 @@ async def _ask(  # one a parameter of the request
     newest_first: NewestParameter = False,
 ) -> AskedPage:
     return AskedPage(
+        caller=caller,
         run=run,
         after=after,
         limit=limit,
@@ -121,6 +128,16 @@ async def _ask(  # one a parameter of the request
 
 
 Asked = Annotated[AskedPage, Depends(_ask)]
+
+
+def _accounts_of(caller: Caller, account: Value | None) -> Wanted | None:
+    """Return which accounts are shown, None for all."""
+    if account is not None:
+        check_account(caller, str(account))
+        return account
+    own = tuple(sorted(caller.accounts))
+    # An index by account knows the order of one alone.
+    return own[0] if len(own) == 1 else own or None
 
 
 def instrument_of(symbol: str | None) -> int | None:

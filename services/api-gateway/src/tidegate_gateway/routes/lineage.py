@@ -11,6 +11,7 @@ from tidegate_gateway.resources import Given
 from tidegate_gateway.routes.answers import answer
 from tidegate_gateway.schemas.lineage import LineageView
 from tidegate_gateway.schemas.texts import OrderText
+from tidegate_gateway.security import Reader, check_account
 
 router = APIRouter(prefix="/v1", tags=["history"])
 
@@ -25,9 +26,11 @@ OrderPath = Annotated[
 
 
 @router.get("/lineage/{order_id}", response_model=LineageView)
-async def get_lineage(order_id: OrderPath, given: Given) -> Response:
+async def get_lineage(order_id: OrderPath, given: Given, caller: Reader) -> Response:
     """Return an order's frame, score, decision with all layers, states and fills."""
-    found = await given.lineages.find(OrderKey.parse(order_id))
+    key = OrderKey.parse(order_id)
+    check_account(caller, key.account_id)
+    found = await given.lineages.find(key)
     if found is None:
         detail = f"there is no decision {order_id}, or it is not recorded yet"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)

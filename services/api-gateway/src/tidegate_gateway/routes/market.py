@@ -11,7 +11,7 @@ from tidegate_gateway.pages import BARS, INSTRUMENTS, SCORES
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.quotes import Newest
 from tidegate_gateway.resources import Given
-from tidegate_gateway.routes.answers import answer
+from tidegate_gateway.routes.answers import answer, json_answer
 from tidegate_gateway.routes.asked import (
     ROWS_MAX,
     Asked,
@@ -95,7 +95,7 @@ async def list_quotes(
         return answer(_NO_QUOTES)
     asked = (None if symbol is None else frozenset(symbol), after, limit)
     text = newest.page(asked, lambda: json_of(_page(newest, symbol, after, limit)))
-    return Response(text, media_type="application/json")
+    return json_answer(text)
 
 
 def _page(newest: Newest, symbol: list[str] | None, after: str | None, limit: int) -> QuotesView:

@@ -9,11 +9,12 @@ from tidegate_common.errors import TransientError
 from tidegate_common.store.redis import CachedPortfolio
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given, Resources
-from tidegate_gateway.routes.answers import answer
+from tidegate_gateway.routes.answers import answer, json_answer
 from tidegate_gateway.routes.asked import LimitParameter
 from tidegate_gateway.schemas.base import Source, json_of
 from tidegate_gateway.schemas.portfolios import PortfoliosView, PortfolioView
 from tidegate_gateway.schemas.texts import AccountText
+from tidegate_gateway.security import Caller, Reader, check_account
 
 router = APIRouter(prefix="/v1", tags=["portfolios"])
 
@@ -27,36 +28,39 @@ AfterAccount = Annotated[
 @router.get("/portfolios", response_model=PortfoliosView)
 async def list_portfolios(
     given: Given,
+    caller: Reader,
     after: AfterAccount = None,
     limit: LimitParameter = 100,
 ) -> Response:
-    """Return the portfolios of all accounts, by account."""
+    """Return the portfolios of all accounts that are for the caller, by account."""
     # One more than a page tells whether there is another.
-    found = await _now(given, after or "", limit + 1)
+    found = await _now(given, caller, after or "", limit + 1)
     source: Source = "redis" if found is not None else "postgres"
     if found is None:
-        found = await given.then.portfolios(after=after or "", limit=limit + 1)
+        accounts = sorted(caller.accounts) or None
+        found = await given.then.portfolios(accounts, after=after or "", limit=limit + 1)
     following = found[limit - 1].portfolio.account_id if len(found) > limit else None
     items = [PortfolioView.of(one, source) for one in found[:limit]]
     return answer(PortfoliosView(source=source, items=items, next=following))
 
 
 @router.get("/portfolios/{account}", response_model=PortfolioView)
-async def get_portfolio(account: AccountPath, given: Given) -> Response:
+async def get_portfolio(account: AccountPath, given: Given, caller: Reader) -> Response:
     """Return an account's positions, cash, worth, use of limits and open orders."""
-    return Response(await portfolio_json(given, account), media_type="application/json")
+    return json_answer(await portfolio_json(given, caller, account))
 
 
-async def portfolio_json(given: Resources, account: str) -> bytes:
+async def portfolio_json(given: Resources, caller: Caller, account: str) -> bytes:
     """Return the JSON of an account's books.
 
     Raises
     ------
     ProblemError
-        If nobody knows the account.
+        404 if nobody knows the account, 403 if it is not for the caller.
     TransientError
         If neither Redis nor PostgreSQL answers.
     """
+    check_account(caller, account)
     try:
         text = await given.texts.of(given.now, account)
     except TransientError:
@@ -70,11 +74,16 @@ async def portfolio_json(given: Resources, account: str) -> bytes:
     return json_of(PortfolioView.of(recorded, "postgres"))
 
 
-async def _now(given: Resources, after: str, limit: int) -> list[CachedPortfolio] | None:
+async def _now(
+    given: Resources,
+    caller: Caller,
+    after: str,
+    limit: int,
+) -> list[CachedPortfolio] | None:
     """Return portfolios of now, None when Redis is away or has none."""
     try:
         accounts = await given.now.accounts()
-        wanted = [account for account in accounts if account > after][:limit]
+        wanted = [one for one in accounts if one > after and caller.is_for(one)][:limit]
         return await given.now.get_many(wanted) if accounts else None
     except TransientError:
         return None

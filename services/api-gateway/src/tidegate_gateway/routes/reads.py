@@ -3,13 +3,13 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from tidegate_common.domain.enums import BookingKind, CauseKind, Outcome, Reason
 from tidegate_gateway.pages import BOOKINGS, DECISIONS, EQUITY_LISTINGS, FILLS, ORDERS
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given
-from tidegate_gateway.routes.answers import answer
+from tidegate_gateway.routes.answers import answer, json_answer
 from tidegate_gateway.routes.asked import (
     AccountParameter,
     Asked,
@@ -49,6 +49,7 @@ async def list_runs(
 
 @router.get("/orders", response_model=Page[OrderView])
 async def list_orders(
+    request: Request,
     given: Given,
     asked: Asked,
     account: AccountParameter = None,
@@ -68,11 +69,13 @@ async def list_orders(
         strategy=strategy,
         is_open=1 if is_open else None,
     )
-    return answer(await given.then.orders(query))
+    given.pages.keep(request.scope, asked.caller, query)
+    return json_answer(await given.then.orders(query))
 
 
 @router.get("/fills", response_model=Page[FillView])
 async def list_fills(
+    request: Request,
     given: Given,
     asked: Asked,
     account: AccountParameter = None,
@@ -86,11 +89,13 @@ async def list_fills(
         instrument=instrument_of(symbol),
         strategy=strategy,
     )
-    return answer(await given.then.fills(query))
+    given.pages.keep(request.scope, asked.caller, query)
+    return json_answer(await given.then.fills(query))
 
 
 @router.get("/decisions", response_model=Page[DecisionView])
 async def list_decisions(  # one a filter
+    request: Request,
     given: Given,
     asked: Asked,
     account: AccountParameter = None,
@@ -118,7 +123,8 @@ async def list_decisions(  # one a filter
         cause=cause,
         cause_kind=kind if cause is not None else None,
     )
-    return answer(await given.then.decisions(query))
+    given.pages.keep(request.scope, asked.caller, query)
+    return json_answer(await given.then.decisions(query))
 
 
 @router.get("/equity", response_model=Page[EquityView])

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 
 from tidegate_common.domain.enums import ControlCommand
 from tidegate_common.domain.ids import AccountId, OrderId, RequestId
@@ -18,7 +18,7 @@ from tidegate_gateway.schemas.requests import (
     RequestView,
 )
 from tidegate_gateway.schemas.texts import AccountText, OrderText, RequestText
-from tidegate_gateway.security import Role, require
+from tidegate_gateway.security import Reader
 from tidegate_gateway.writes import Writing
 
 OrderPath = Annotated[OrderText, Path(max_length=150, examples=["run-1.0.A1.0"])]
@@ -79,10 +79,11 @@ async def request_kill_switch(body: KillSwitchBody, write: Writing) -> RequestVi
     return RequestView(request_id=write.request_id)
 
 
-@router.get("/requests/{request_id}", dependencies=[Depends(require(Role.READ))])
+@router.get("/requests/{request_id}")
 async def get_request(
     request_id: Annotated[RequestText, Path(examples=["my-order-1"])],
     given: Given,
+    caller: Reader,
     run: Annotated[
         str | None,
         Query(
@@ -92,8 +93,11 @@ async def get_request(
         ),
     ] = None,
 ) -> RequestStatusView:
-    """Tell what became of a request; 404 until anything of it is recorded."""
-    found = await given.records.request(request_id, run)
+    """Tell what became of a request; 404 until anything of it is recorded that the caller may see.
+
+    A key that is for some accounts sees what concerns these, and what was taken in its own name.
+    """
+    found = await given.records.request(request_id, run, caller)
     if found is None:
         detail = f"nothing is recorded of request {request_id}: it may be under way"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)

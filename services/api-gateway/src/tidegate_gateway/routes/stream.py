@@ -12,6 +12,7 @@ from tidegate_common.errors import TransientError
 from tidegate_gateway.problems import ProblemError
 from tidegate_gateway.resources import Given, Resources
 from tidegate_gateway.schemas.texts import AccountText, SymbolText
+from tidegate_gateway.security import Caller, Reader, check_account
 from tidegate_gateway.streams.hub import StreamHub
 from tidegate_gateway.streams.request import (
     AFTER_CHARACTERS_MAX,
@@ -35,14 +36,15 @@ SymbolsParameter = Annotated[
 
 
 @router.websocket("/stream")
-async def stream(socket: WebSocket, given: Given) -> None:
+async def stream(socket: WebSocket, given: Given, caller: Reader) -> None:
     """Tell a client what it subscribes to."""
     hub = _hub_of(given)
     async with AsyncExitStack() as stack:
-        seat = await stack.enter_async_context(hub.seat())
+        seat = await stack.enter_async_context(hub.seat(caller.accounts))
         offered = socket.scope.get("subprotocols", [])
         await socket.accept(PROTOCOL if PROTOCOL in offered else None)
-        await SocketClient(hub, seat, stack).serve(socket)
+        client = SocketClient(hub, seat, stack, lambda: given.security.is_good(caller))
+        await client.serve(socket)
 
 
 class EventStream(Response):
@@ -50,13 +52,10 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(
-        self,
-        hub: StreamHub | None = None,
-        request: Subscribe | None = None,
-    ) -> None:
+    def __init__(self, given: Resources, caller: Caller, request: Subscribe) -> None:
         super().__init__()
-        self._hub = hub
+        self._given = given
+        self._caller = caller
         self._request = request
 
     async def __call__(
@@ -66,11 +65,11 @@ class EventStream(Response):
         send: Send,
     ) -> None:
         """Tell a client what it subscribed to; ProblemError, TransientError before it begins."""
-        assert self._hub is not None
-        assert self._request is not None
+        given, caller = self._given, self._caller
+        hub = _hub_of(given)
         async with AsyncExitStack() as stack:
-            seat = await stack.enter_async_context(self._hub.seat())
-            client = EventsClient(self._hub, seat, stack)
+            seat = await stack.enter_async_context(hub.seat(caller.accounts))
+            client = EventsClient(hub, seat, stack, lambda: given.security.is_good(caller))
             try:
                 await client.subscribe(self._request)
             except SubscriptionError as error:
@@ -81,6 +80,7 @@ class EventStream(Response):
 @router.get("/events", status_code=HTTPStatus.OK, response_class=EventStream)
 async def events(
     given: Given,
+    caller: Reader,
     channel: Annotated[list[ChannelName], Query(min_length=1, max_length=5, examples=[["orders"]])],
     account: AccountsParameter = [],  # noqa: B006  # FastAPI copies it
     symbol: SymbolsParameter = [],  # noqa: B006  # as above
@@ -90,6 +90,8 @@ async def events(
     ] = None,
 ) -> EventStream:
     """Tell what happens as server-sent events, for ever; see the document of the stream."""
+    for one in account:
+        check_account(caller, one)
     channels = {
         name: Wanted(
             accounts=[] if name == "quotes" else account,
@@ -98,7 +100,7 @@ async def events(
         for name in channel
     }
     request = Subscribe(op="subscribe", channels=channels, after=last_event_id)
-    return EventStream(_hub_of(given), request)
+    return EventStream(given, caller, request)
 
 
 def _hub_of(given: Resources) -> StreamHub:

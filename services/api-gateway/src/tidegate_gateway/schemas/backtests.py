@@ -75,6 +75,11 @@ class BacktestBody(Model):
         description="of each account, as a decimal string",
         examples=["5000000.00"],
     )
+    reference: FilePath | None = Field(
+        None,
+        description="of listing dates, ST flags, sectors and corporate actions; with files",
+        examples=["reference/2023.csv"],
+    )
     limits: ConfigName = Field("default", description="name of limits and costs")
     seed: int = Field(7, ge=0, le=SEED_MAX)
     instruments: int = Field(300, ge=1, le=INSTRUMENTS_MAX, description="of a synthetic market")
@@ -89,6 +94,9 @@ class BacktestBody(Model):
             raise ValueError(message)
         if self.start and not self.files:
             message = "start needs files: a synthetic market begins where it begins"
+            raise ValueError(message)
+        if self.reference and not self.files:
+            message = "reference needs files: a synthetic market has its own"
             raise ValueError(message)
         return self
 
@@ -109,6 +117,7 @@ class BacktestBody(Model):
             beats=self.beats,
             start=self.start,
             limits=self.limits,
+            reference=self.reference or "",
         )
 
 

@@ -17,14 +17,15 @@ class FrameSource(StrEnum):
     """Where the market's figures are from."""
 
     ARCHIVE = "archive"
+    LOG = "log"
     RECORDED = "recorded"
 
 
 class FrameView(Model):
     """What the market said of the instrument up to the beat that made risk look at it.
 
-    source : archive for the frame's own row; recorded where the archive is not at hand or does not
-        have the day yet: then there is the last bar only.
+    source : archive and log for the frame's own row; recorded where the archive does not have the
+        day (yet), and the log not any more: then there is the last bar only.
     """
 
     beat: int = Field(examples=[12])

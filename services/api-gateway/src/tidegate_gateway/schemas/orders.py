@@ -1,4 +1,8 @@
-"""Decisions, orders and fills."""
+"""Decisions, orders and fills: what the document says of them, and the rows that are said.
+
+Rows are plain and become JSON as they are: nothing needs to be checked that was just made, and
+pages have many. A test holds rows and models together.
+"""
 
 from pydantic import Field
 
@@ -20,7 +24,7 @@ from tidegate_common.domain.ids import format_symbol
 from tidegate_common.events.execution import Fill
 from tidegate_common.events.orders import SubmitOrder
 from tidegate_common.events.risk import Decision
-from tidegate_gateway.schemas.base import Model
+from tidegate_gateway.schemas.base import Model, Row
 from tidegate_gateway.schemas.texts import money_text, price_text
 
 
@@ -44,37 +48,35 @@ class OrderView(Model):
     leaves_shares: int = Field(examples=[0])
     ts_event_ns: int = Field(examples=[1675215000000000000])
 
-    @classmethod
-    def of(
-        cls,
-        order: SubmitOrder,
-        *,
-        status: str,
-        status_reason: str,
-        status_beat: int,
-        cumulative_shares: int,
-        leaves_shares: int,
-    ) -> "OrderView":
-        """Return the view of an order."""
-        has_price = not order.order_type.is_market
-        return cls(
-            order_id=order.order_id,
-            decision_id=order.decision_id,
-            beat=order.beat,
-            account_id=order.account_id,
-            symbol=format_symbol(order.instrument),
-            side=order.side,
-            order_type=order.order_type,
-            time_in_force=order.time_in_force,
-            price_cny=price_text(order.price_e4) if has_price else None,
-            quantity_shares=order.quantity_shares,
-            status=OrderStatus(status),
-            status_reason=OrderReason(status_reason),
-            status_beat=status_beat,
-            cumulative_shares=cumulative_shares,
-            leaves_shares=leaves_shares,
-            ts_event_ns=order.ts_event_ns,
-        )
+
+def order_row(
+    order: SubmitOrder,
+    *,
+    status: str,
+    status_reason: str,
+    status_beat: int,
+    cumulative_shares: int,
+    leaves_shares: int,
+) -> Row:
+    """Return an `OrderView`."""
+    return {
+        "order_id": order.order_id,
+        "decision_id": order.decision_id,
+        "beat": order.beat,
+        "account_id": order.account_id,
+        "symbol": format_symbol(order.instrument),
+        "side": order.side,
+        "order_type": order.order_type,
+        "time_in_force": order.time_in_force,
+        "price_cny": None if order.order_type.is_market else price_text(order.price_e4),
+        "quantity_shares": order.quantity_shares,
+        "status": status,
+        "status_reason": status_reason,
+        "status_beat": status_beat,
+        "cumulative_shares": cumulative_shares,
+        "leaves_shares": leaves_shares,
+        "ts_event_ns": order.ts_event_ns,
+    }
 
 
 class FillView(Model):
@@ -105,29 +107,29 @@ class FillView(Model):
     liquidity: Liquidity
     ts_event_ns: int = Field(examples=[1675215003000000000])
 
-    @classmethod
-    def of(cls, fill: Fill) -> "FillView":
-        """Return the view of a trade."""
-        return cls(
-            fill_id=fill.fill_id,
-            order_id=fill.order_id,
-            decision_id=fill.decision_id,
-            beat=fill.beat,
-            account_id=fill.account_id,
-            symbol=format_symbol(fill.instrument),
-            side=fill.side,
-            price_cny=price_text(fill.price_e4),
-            quantity_shares=fill.quantity_shares,
-            amount_cny=money_text(fill.amount_fen),
-            commission_cny=money_text(fill.commission_fen),
-            stamp_duty_cny=money_text(fill.stamp_duty_fen),
-            transfer_fee_cny=money_text(fill.transfer_fee_fen),
-            handling_fee_cny=money_text(fill.handling_fee_fen),
-            regulatory_fee_cny=money_text(fill.regulatory_fee_fen),
-            source=fill.source,
-            liquidity=fill.liquidity,
-            ts_event_ns=fill.ts_event_ns,
-        )
+
+def fill_row(fill: Fill) -> Row:
+    """Return a `FillView`."""
+    return {
+        "fill_id": fill.fill_id,
+        "order_id": fill.order_id,
+        "decision_id": fill.decision_id,
+        "beat": fill.beat,
+        "account_id": fill.account_id,
+        "symbol": format_symbol(fill.instrument),
+        "side": fill.side,
+        "price_cny": price_text(fill.price_e4),
+        "quantity_shares": fill.quantity_shares,
+        "amount_cny": money_text(fill.amount_fen),
+        "commission_cny": money_text(fill.commission_fen),
+        "stamp_duty_cny": money_text(fill.stamp_duty_fen),
+        "transfer_fee_cny": money_text(fill.transfer_fee_fen),
+        "handling_fee_cny": money_text(fill.handling_fee_fen),
+        "regulatory_fee_cny": money_text(fill.regulatory_fee_fen),
+        "source": fill.source,
+        "liquidity": fill.liquidity,
+        "ts_event_ns": fill.ts_event_ns,
+    }
 
 
 class DecisionView(Model):
@@ -155,30 +157,29 @@ class DecisionView(Model):
     score_beat: int = Field(examples=[12])
     ts_event_ns: int = Field(examples=[1675215000000000000])
 
-    @classmethod
-    def of(cls, decision: Decision) -> "DecisionView":
-        """Return the view of a verdict."""
-        has_price = not decision.order_type.is_market
-        return cls(
-            decision_id=decision.decision_id,
-            order_id=decision.order_id or None,
-            beat=decision.beat,
-            account_id=decision.account_id,
-            symbol=format_symbol(decision.instrument),
-            side=decision.side,
-            order_type=decision.order_type,
-            price_cny=price_text(decision.price_e4) if has_price else None,
-            quantity_shares=decision.quantity_shares,
-            outcome=decision.outcome,
-            layer=decision.layer,
-            reason=decision.reason,
-            observed=decision.observed,
-            limit=decision.limit,
-            unit=decision.unit,
-            nav_cny=money_text(decision.nav_fen),
-            cause_kind=decision.cause_kind,
-            cause=decision.cause,
-            score_e6=decision.score_e6,
-            score_beat=decision.score_beat,
-            ts_event_ns=decision.ts_event_ns,
-        )
+
+def decision_row(decision: Decision) -> Row:
+    """Return a `DecisionView`."""
+    return {
+        "decision_id": decision.decision_id,
+        "order_id": decision.order_id or None,
+        "beat": decision.beat,
+        "account_id": decision.account_id,
+        "symbol": format_symbol(decision.instrument),
+        "side": decision.side,
+        "order_type": decision.order_type,
+        "price_cny": None if decision.order_type.is_market else price_text(decision.price_e4),
+        "quantity_shares": decision.quantity_shares,
+        "outcome": decision.outcome,
+        "layer": decision.layer,
+        "reason": decision.reason,
+        "observed": decision.observed,
+        "limit": decision.limit,
+        "unit": decision.unit,
+        "nav_cny": money_text(decision.nav_fen),
+        "cause_kind": decision.cause_kind,
+        "cause": decision.cause,
+        "score_e6": decision.score_e6,
+        "score_beat": decision.score_beat,
+        "ts_event_ns": decision.ts_event_ns,
+    }

@@ -8,7 +8,7 @@ from tidegate_common.events.execution import OrderUpdate
 from tidegate_common.events.orders import CancelOrder
 from tidegate_common.frames.frame import BeatStamp
 from tidegate_common.frames.rows import LEVELS, QuoteRows
-from tidegate_gateway.schemas.base import Model
+from tidegate_gateway.schemas.base import Model, Row
 from tidegate_gateway.schemas.texts import money_text, price_text
 
 
@@ -26,21 +26,21 @@ class OrderUpdateView(Model):
     leaves_shares: int = Field(examples=[0])
     ts_event_ns: int = Field(examples=[1675215000000000000])
 
-    @classmethod
-    def of(cls, update: OrderUpdate) -> "OrderUpdateView":
-        """Return the view of an order's new state."""
-        return cls(
-            order_id=update.order_id,
-            beat=update.beat,
-            account_id=update.account_id,
-            symbol=format_symbol(update.instrument),
-            side=update.side,
-            status=update.status,
-            status_reason=update.reason,
-            cumulative_shares=update.cumulative_shares,
-            leaves_shares=update.leaves_shares,
-            ts_event_ns=update.ts_event_ns,
-        )
+
+def order_update_row(update: OrderUpdate) -> Row:
+    """Return an `OrderUpdateView`."""
+    return {
+        "order_id": update.order_id,
+        "beat": update.beat,
+        "account_id": update.account_id,
+        "symbol": format_symbol(update.instrument),
+        "side": update.side,
+        "status": update.status,
+        "status_reason": update.reason,
+        "cumulative_shares": update.cumulative_shares,
+        "leaves_shares": update.leaves_shares,
+        "ts_event_ns": update.ts_event_ns,
+    }
 
 
 class CancelView(Model):
@@ -52,16 +52,16 @@ class CancelView(Model):
     symbol: str = Field(examples=["600519.SH"])
     ts_event_ns: int = Field(examples=[1675215000000000000])
 
-    @classmethod
-    def of(cls, cancel: CancelOrder) -> "CancelView":
-        """Return the view of a cancel."""
-        return cls(
-            order_id=cancel.order_id,
-            beat=cancel.beat,
-            account_id=cancel.account_id,
-            symbol=format_symbol(cancel.instrument),
-            ts_event_ns=cancel.ts_event_ns,
-        )
+
+def cancel_row(cancel: CancelOrder) -> Row:
+    """Return a `CancelView`."""
+    return {
+        "order_id": cancel.order_id,
+        "beat": cancel.beat,
+        "account_id": cancel.account_id,
+        "symbol": format_symbol(cancel.instrument),
+        "ts_event_ns": cancel.ts_event_ns,
+    }
 
 
 class LevelView(Model):

@@ -15,18 +15,24 @@ _SHANGHAI = timezone(timedelta(hours=8))
 _ORDER = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}\.[0-9]{1,18}\.[A-Za-z0-9][A-Za-z0-9_]{0,31}\.[0-9]{1,18}"
 )
+_CENT_E4 = PRICE_SCALE // 100
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def price_text(price_e4: int) -> str:
     """Return a price in yuan, two decimals or more: "1800.00", "0.0345"."""
-    text = f"{Decimal(price_e4) / PRICE_SCALE:.4f}"
-    return text.removesuffix("00") if text.endswith("00") else text.removesuffix("0")
+    yuan, rest = divmod(abs(price_e4), PRICE_SCALE)
+    cents, small = divmod(rest, _CENT_E4)
+    sign = "-" if price_e4 < 0 else ""
+    if not small:
+        return f"{sign}{yuan}.{cents:02}"
+    return f"{sign}{yuan}.{rest:04}".removesuffix("0")
 
 
 def money_text(fen: int) -> str:
     """Return an amount in yuan with its two decimals."""
-    return f"{Decimal(fen) / FEN_PER_YUAN:.2f}"
+    yuan, cents = divmod(abs(fen), FEN_PER_YUAN)
+    return f"{'-' if fen < 0 else ''}{yuan}.{cents:02}"
 
 
 def millionths_text(number_e6: int) -> str:

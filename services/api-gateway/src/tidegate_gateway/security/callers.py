@@ -8,8 +8,8 @@ from enum import StrEnum, unique
 class Role(StrEnum):
     """What a key is good for; each role may do what those before it may.
 
-    READ sees everything. TRADE asks for orders, cancels and backtests, and stops accounts (halt,
-    reduce). ADMIN lifts such stops and sets limits.
+    READ sees. TRADE asks for orders, cancels and backtests, and stops accounts (halt, reduce).
+    ADMIN lifts such stops and sets limits.
     """
 
     READ = "read"
@@ -27,8 +27,8 @@ class Caller:
     """Who asks.
 
     key_id : the public part of the key; "" where none was asked for.
-    accounts : whose orders, limits and stops it may ask for; empty for all. Reads are not
-        restricted.
+    accounts : whose books, orders, fills and decisions it may see, and whose orders, limits and
+        stops it may ask for; empty for all.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Caller:
     key_id: str = ""
     accounts: frozenset[str] = frozenset()
 
-    def may_write(self, account_id: str | None) -> bool:
-        """Tell whether it may act on an account; None stands for all of them."""
+    def is_for(self, account_id: str | None) -> bool:
+        """Tell whether it may see an account and act on it; None stands for all of them."""
         return not self.accounts or account_id in self.accounts
 
 

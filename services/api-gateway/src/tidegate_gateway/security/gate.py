@@ -30,6 +30,9 @@ class Keys(Protocol):
     def find(self, text: str) -> Caller | None:
         """Return the caller, None for nobody; TransientError where it cannot be known."""
 
+    def is_good(self, caller: Caller) -> bool:
+        """Tell whether a caller's key is still good; TransientError where it cannot be known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Security:
@@ -73,6 +76,16 @@ class Security:
             raise ProblemError(HTTPStatus.FORBIDDEN, detail)
         return caller
 
+    def is_good(self, caller: Caller) -> bool:
+        """Tell whether a caller who was let in would be let in again.
+
+        Raises
+        ------
+        TransientError
+            If the keys are not to be had.
+        """
+        return self.keys is None or self.keys.is_good(caller)
+
     async def _known(self, connection: HTTPConnection, keys: Keys, peer: str) -> Caller:
         text = _key_text(connection)
         caller = keys.find(text) if text else None
@@ -96,6 +109,20 @@ class Security:
         if urlsplit(origin).netloc != connection.headers.get("host", ""):
             detail = f"pages of {origin[:100]} may not do this here"
             raise ProblemError(HTTPStatus.FORBIDDEN, detail)
+
+
+def check_account(caller: Caller, account_id: str | None) -> None:
+    """Refuse an account that a caller's key is not for; None stands for all accounts.
+
+    Raises
+    ------
+    ProblemError
+        403, whether there is such an account or not.
+    """
+    if not caller.is_for(account_id):
+        which = "all accounts" if account_id is None else f"account {account_id}"
+        detail = f"the key of {caller.name} is not for {which}"
+        raise ProblemError(HTTPStatus.FORBIDDEN, detail)
 
 
 def rate_headers(limiter: Limiter, taken: Taken) -> dict[str, str]:

@@ -177,10 +177,7 @@ class KeyRing:
         TransientError
             If the keys were not to be had for too long.
         """
-        now = self._clock.monotonic_seconds()
-        if self._loaded_at is None or now - self._loaded_at > STALE_SECONDS_MAX:
-            message = "expected the API keys of PostgreSQL, found: no answer"
-            raise TransientError(message)
+        self._check_fresh()
         match = _KEY_PATTERN.fullmatch(text)
         key = self._keys.get(match[1]) if match else None
         known = key.key_sha256 if key else _NOBODY
@@ -188,6 +185,24 @@ class KeyRing:
         if key is None or not is_same or not key.is_good(self._clock.now_ns()):
             return None
         return key.caller
+
+    def is_good(self, caller: Caller) -> bool:
+        """Tell whether the key that a caller came with is still good.
+
+        Raises
+        ------
+        TransientError
+            If the keys were not to be had for too long.
+        """
+        self._check_fresh()
+        key = self._keys.get(caller.key_id)
+        return key is not None and key.is_good(self._clock.now_ns())
+
+    def _check_fresh(self) -> None:
+        now = self._clock.monotonic_seconds()
+        if self._loaded_at is None or now - self._loaded_at > STALE_SECONDS_MAX:
+            message = "expected the API keys of PostgreSQL, found: no answer"
+            raise TransientError(message)
 
 
 def _hash(text: str) -> bytes:

@@ -1,7 +1,9 @@
 """`require(role)`: what a route asks of its caller, as FastAPI and its document know it."""
 
 from functools import cache
+from typing import Annotated
 
+from fastapi import Depends
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
@@ -32,3 +34,7 @@ class Requirement(SecurityBase):
 def require(role: Role) -> Requirement:
     """Return the dependency that lets callers of a role in."""
     return Requirement(role)
+
+
+# Who reads: for routes that show accounts.
+Reader = Annotated[Caller, Depends(require(Role.READ))]

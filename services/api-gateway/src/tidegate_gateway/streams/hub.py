@@ -251,8 +251,10 @@ class StreamHub:
             tasks.create_task(self._quote_tap.run())
 
     @asynccontextmanager
-    async def seat(self) -> AsyncIterator[Seat]:
+    async def seat(self, accounts: frozenset[str] = frozenset()) -> AsyncIterator[Seat]:
         """Give a client its place in the stream.
+
+        accounts : the only ones that it may hear of; empty for all.
 
         Raises
         ------
@@ -267,7 +269,7 @@ class StreamHub:
         try:
             await self._log_tap.join()
             lag = self.limits.lag_entries_max
-            session = Session(self._log, self._quotes, lag_entries_max=lag)
+            session = Session(self._log, self._quotes, lag_entries_max=lag, accounts=accounts)
             seat = Seat(session, asyncio.Event())
             self._seats.append(seat)
             try:

@@ -30,10 +30,10 @@ from tidegate_common.events.topics import (
     partition_of_stripe,
 )
 from tidegate_common.store.redis import CachedPortfolio
-from tidegate_gateway.schemas.base import Model
-from tidegate_gateway.schemas.orders import DecisionView, FillView, OrderView
+from tidegate_gateway.schemas.base import Row, json_of_row
+from tidegate_gateway.schemas.orders import decision_row, fill_row, order_row
 from tidegate_gateway.schemas.portfolios import PortfolioView
-from tidegate_gateway.schemas.stream import CancelView, OrderUpdateView
+from tidegate_gateway.schemas.stream import cancel_row, order_update_row
 from tidegate_gateway.streams.lanes import Batch, Lane
 from tidegate_gateway.streams.newest import BeatWatch, Newest
 from tidegate_gateway.streams.position import Cursor, Position, format_cursor
@@ -241,22 +241,22 @@ def _events(message: Message) -> list[Event]:
 
 def _fill_events(batch: FillBatch) -> Iterator[Event]:
     for fill in batch.fills:
-        data = _json(FillView.of(fill))
+        data = _json(fill_row(fill))
         yield Event("fills", "fill", fill.account_id, fill.instrument, data)
     for update in batch.updates:
-        data = _json(OrderUpdateView.of(update))
+        data = _json(order_update_row(update))
         yield Event("orders", "updated", update.account_id, update.instrument, data)
 
 
 def _decision_events(batch: DecisionBatch) -> Iterator[Event]:
     for decision in batch.decisions:
-        data = _json(DecisionView.of(decision))
+        data = _json(decision_row(decision))
         yield Event("decisions", "decision", decision.account_id, decision.instrument, data)
 
 
 def _order_events(batch: OrderBatch) -> Iterator[Event]:
     for order in batch.submits:
-        view = OrderView.of(
+        row = order_row(
             order,
             status="pending_new",
             status_reason="none",
@@ -264,9 +264,9 @@ def _order_events(batch: OrderBatch) -> Iterator[Event]:
             cumulative_shares=0,
             leaves_shares=order.quantity_shares,
         )
-        yield Event("orders", "submitted", order.account_id, order.instrument, _json(view))
+        yield Event("orders", "submitted", order.account_id, order.instrument, _json(row))
     for cancel in batch.cancels:
-        data = _json(CancelView.of(cancel))
+        data = _json(cancel_row(cancel))
         yield Event("orders", "cancel_sent", cancel.account_id, cancel.instrument, data)
 
 
@@ -277,5 +277,5 @@ def _portfolio_text(run_id: str, state: PortfolioState) -> str:
     return f'{{"type":"event","channel":"portfolios","kind":"portfolio","data":{data}}}'
 
 
-def _json(view: Model) -> str:
-    return view.model_dump_json()
+def _json(row: Row) -> str:
+    return json_of_row(row).decode()

@@ -29,6 +29,7 @@ class CloseCode(IntEnum):
     TOO_BIG = 1009
     UNAVAILABLE = 1013
     OVERRUN = 4001
+    REVOKED = 4003
 
 
 class Outcome(StrEnum):
@@ -58,13 +59,21 @@ class _Client:
     """What both kinds of clients do.
 
     stack : what is let go of with the client.
+    is_welcome : whether its key is still good; TransientError where nobody knows.
     """
 
-    def __init__(self, hub: StreamHub, seat: Seat, stack: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        hub: StreamHub,
+        seat: Seat,
+        stack: AsyncExitStack,
+        is_welcome: Callable[[], bool],
+    ) -> None:
         self._hub = hub
         self._session = seat.session
         self._is_lost = seat.is_lost
         self._stack = stack
+        self._is_welcome = is_welcome
         self._has_quotes = False
 
     async def subscribe(self, request: Subscribe) -> None:
@@ -98,7 +107,15 @@ class _Client:
             raise EndError(Outcome.LEFT) from error
 
     async def _watch(self) -> None:
-        await self._is_lost.wait()
+        while not self._is_lost.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._hub.limits.heartbeat_seconds):
+                    await self._is_lost.wait()
+            try:
+                if not self._is_welcome():
+                    raise EndError(Outcome.REFUSED, CloseCode.REVOKED)
+            except TransientError as error:
+                raise EndError(Outcome.UNAVAILABLE, CloseCode.UNAVAILABLE) from error
         raise EndError(Outcome.OVERRUN, CloseCode.OVERRUN, self._session.overrun())
 
 

@@ -37,6 +37,7 @@ class Session:
     """One client's place in the stream.
 
     lag_entries_max : how far it may fall behind.
+    accounts : the only ones that it may hear of; empty for all.
     seq : cursor after what it was told.
     """
 
@@ -46,8 +47,10 @@ class Session:
         quotes: QuoteBoard,
         *,
         lag_entries_max: int,
+        accounts: frozenset[str] = frozenset(),
     ) -> None:
         self._log = log
+        self._accounts = accounts
         self._quotes = quotes
         self._lag_entries_max = lag_entries_max
         self._place = self._came_at = log.ring.end
@@ -172,7 +175,12 @@ class Session:
         if name == "portfolios" and said.symbols:
             message = "portfolios can be chosen by accounts only"
             raise SubscriptionError(message)
-        accounts = frozenset(said.accounts) or None
+        named = frozenset(said.accounts)
+        if self._accounts and not named <= self._accounts:
+            others = ", ".join(sorted(named - self._accounts))
+            message = f"the key is not for these accounts: {others}"
+            raise SubscriptionError(message)
+        accounts = named or self._accounts or None
         return _Filter(accounts, frozenset(map(parse_symbol, said.symbols)) or None)
 
     def _is_wanted(self, entry: Entry) -> bool:
