@@ -71,8 +71,8 @@ class Stack:
         self._client = client
         self._killed_starts: dict[str, int] = {}
 
-    def kill(self, service: str) -> bool:
-        """SIGKILL a service, once it runs again; tell whether it did not finish instead."""
+    def kill(self, service: str, number: signal.Signals = signal.SIGKILL) -> bool:
+        """Send a service a signal, once it runs again; tell whether it did not finish instead."""
         self.wait_for_new_life(service)
         file = read_stack_file(self._data_dir)
         assert file is not None
@@ -80,7 +80,7 @@ class Stack:
         if entry.is_finished:
             return False
         self._killed_starts[service] = entry.start_count
-        os.kill(entry.pid, signal.SIGKILL)
+        os.kill(entry.pid, number)
         return True
 
     def wait_for_new_life(self, service: str) -> None:

@@ -29,15 +29,20 @@ def test_stack_commands_on_two_partitions_are_recorded_and_verified(
     """Each partition lets its copy in at a beat of its own, and a kill -9 forgets none."""
     dsn, _ = postgres_dsns
     options = (
-        *("--run-id", "day", "--instruments", 20, "--seed", 6, "--accounts", 4, "--days", 2),
+        *("--run-id", "day", "--instruments", 20, "--seed", 6, "--accounts", 4),
+        *("--days", 2, "--beats", 120),
         *("--shards", 2, "--risk-partitions", PARTITIONS),
         *("--speed", "max", "--exit-when-done", "--json"),
     )
 
     with stack(tmp_path, *options, TIDEGATE_POSTGRES__URL=dsn) as running:
-        running.wait_for_beat(50)
+        running.wait_for_beat(30)
+        # The run stands still until they are said: it must not be over by then.
+        running.freeze("execution-0")
         asyncio.run(_publish(running.address("kafka")))
-        running.wait_for_beat(300)
+        running.thaw("execution-0")
+        # On the second day, when the journal has the commands for long.
+        running.wait_for_beat(140)
         running.kill("risk-0")
         finished = running.finish()
     verified = tidegate("verify", "day", "--postgres-url", dsn)

@@ -21,7 +21,8 @@ SEED = 6
 INSTRUMENTS = 20
 ACCOUNTS = 2
 DAYS = 1
-BEATS = 402
+BEATS_A_DAY = 200
+BEATS = BEATS_A_DAY + 2
 KILLS = 10
 SERVICES = ("execution-0", "execution-1")
 SETTINGS = {
@@ -42,7 +43,7 @@ def test_stack_kills_of_execution_leave_fills_and_order_states_as_they_are(
     dsn, _ = postgres_dsns
     options = (
         *("--run-id", "day", "--instruments", INSTRUMENTS, "--seed", SEED),
-        *("--accounts", ACCOUNTS, "--days", DAYS),
+        *("--accounts", ACCOUNTS, "--days", DAYS, "--beats", BEATS_A_DAY),
         *("--shards", len(SERVICES), "--speed", "max", "--exit-when-done", "--json"),
     )
     dice = random.Random(SEED)
@@ -65,7 +66,12 @@ def test_stack_kills_of_execution_leave_fills_and_order_states_as_they_are(
 def undisturbed() -> tuple[list[str], list[str]]:
     """Return the fills and order states of the same run in one process, sorted, as JSON."""
     asked = RunOptions(
-        run_id="day", instruments=INSTRUMENTS, seed=SEED, accounts=ACCOUNTS, days=DAYS
+        run_id="day",
+        instruments=INSTRUMENTS,
+        seed=SEED,
+        accounts=ACCOUNTS,
+        days=DAYS,
+        beats=BEATS_A_DAY,
     )
     spec = compose_run(asked, ManualClock())
     outcomes = list(run_loop(spec, open_feed(spec).frames()))

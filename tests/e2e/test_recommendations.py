@@ -96,7 +96,7 @@ async def read_values(address: str) -> dict[TopicPartition, list[bytes]]:
 @pytest.mark.timeout(900)
 def test_stack_killed_signals_say_what_the_engines_say(tmp_path: Path) -> None:
     """Two shards, both roles killed on the way: log and gateway have what one loop makes of it."""
-    market = ("--instruments", 20, "--seed", 5)
+    market = ("--instruments", 20, "--seed", 5, "--beats", 200)
     options = (*market, "--shards", SHARD_COUNT, "--run-id", "advice", "--speed", "max")
     strategies = ("--strategy", "book_imbalance", "--strategy", "vwap_reversion")
 

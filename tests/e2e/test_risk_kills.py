@@ -198,9 +198,10 @@ def test_stack_kills_on_two_partitions_equal_undisturbed_run(
 ) -> None:
     """A market of our own making; each partition comes back to where the others wait for it."""
     dsn, _ = postgres_dsns
-    run = ("--run-id", "day", "--instruments", 20, "--seed", 6, "--accounts", 4, "--days", 2)
+    market = ("--instruments", 20, "--seed", 6, "--days", 2, "--beats", 150)
+    run = ("--run-id", "day", *market, "--accounts", 4)
     options = (*run, "--risk-partitions", 2)
-    blows = random_blows(6, count=3, beat_count=804, risks=2)
+    blows = random_blows(6, count=3, beat_count=304, risks=2)
 
     shaken, counts = run_with_blows(tmp_path, dsn, options, blows)
     shadow = tidegate("backtest", *run, "--json").summary

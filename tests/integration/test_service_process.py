@@ -20,7 +20,7 @@ PROGRAM = """
 import asyncio, sys
 from pydantic_settings import SettingsConfigDict
 from tidegate_common.errors import ConfigError, TransientError
-from tidegate_common.runtime.service import run
+from tidegate_common.runtime.service import EXIT_UNDONE, run
 from tidegate_common.runtime.settings import ServiceSettings
 
 class ToySettings(ServiceSettings):
@@ -37,6 +37,10 @@ async def serve(service):
         case "transient": await fail(TransientError("the broker went away"))
         case "bug": raise RuntimeError("our own bug")
         case "done": return
+        case "undone":
+            service.exit_code = EXIT_UNDONE
+            service.health.is_ready = True
+            await service.stopping.wait()
         case "stubborn":
             service.health.is_ready = True
             await asyncio.Event().wait()
@@ -223,6 +227,14 @@ def test_service_told_to_stop_exits_0(number: signal.Signals) -> None:
         process.send_signal(number)
 
         assert process.wait(PATIENCE_S) == 0
+
+
+def test_service_told_to_stop_before_its_work_is_done_exits_143() -> None:
+    """Who keeps it running must not take a feed for one that has said all."""
+    with started(toy("undone")) as (process, _):
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(PATIENCE_S) == 128 + signal.SIGTERM
 
 
 def test_service_that_does_not_stop_is_cancelled_and_exits_0() -> None:

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 from tests.unit.common.late_stage import SLOTS, late, score, whole_beat
 
+from tidegate_common.bus import snapshots
 from tidegate_common.bus.base import Bus, NewTopic, Reader, TopicPartition
 from tidegate_common.bus.beats import BeatResult, StageCore
 from tidegate_common.bus.journal import JournalFold
@@ -184,6 +186,25 @@ async def test_runner_stopped_at_any_beat_goes_on_with_the_same_bytes(
     await second.live(BEATS - first_beat)
 
     assert second.taken == list(range(first_beat, BEATS))
+    assert said(bus) == undisturbed
+
+
+async def test_runner_after_an_upgrade_that_reads_no_older_snapshot_says_so_and_reads_the_log(
+    undisturbed: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A memory of another format is no reason to crash: the log has all that it was made of."""
+    bus = await make_bus(inputs(BEATS))
+    await Stage(bus).live(BEATS - 1)
+    monkeypatch.setattr(snapshots, "FORMAT_VERSION", snapshots.FORMAT_VERSION + 1)
+    upgraded = Stage(bus)
+
+    with capture_logs() as logs:
+        await upgraded.live(BEATS)
+
+    assert [line["event"] for line in logs] == 2 * ["snapshot_passed_over"] + [
+        "stage_starts_from_nothing"
+    ]
+    assert "format_version must be" in logs[0]["reason"]
     assert said(bus) == undisturbed
 
 

@@ -367,6 +367,28 @@ async def test_store_newest_of_another_format_version_falls_back(
     assert await loaded_beat([*old, *new]) == 1
 
 
+async def test_store_of_other_format_versions_alone_loads_none_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The log is read from its start then; whoever waits for that is told of the reason."""
+    store = await store_with(written(make_snapshot(1), make_snapshot(2)))
+    monkeypatch.setattr(snapshots_module, "FORMAT_VERSION", FORMAT_VERSION + 1)
+
+    found = [await store.load() for _ in range(2)]
+
+    assert found == [None, None]
+    assert store.passed_over == 2 * ["ValueError: format_version must be 7, was 6"]
+
+
+async def test_store_that_takes_the_newest_snapshot_passes_none_over() -> None:
+    """Nothing is to be told where nothing is amiss."""
+    store = await store_with(written(make_snapshot(1), make_snapshot(2)))
+
+    await store.load()
+
+    assert store.passed_over == []
+
+
 async def test_store_message_without_key_is_no_part_of_a_snapshot() -> None:
     """A foreign message on the topic must not stop recovery."""
     foreign = Message(RISK_SNAPSHOTS.name, 0, b"hello")

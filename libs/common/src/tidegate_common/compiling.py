@@ -6,12 +6,15 @@ from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import types
 from numba.core.dispatcher import Dispatcher
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 # Nothing counts references: the kernels look at rows and never keep one. No stub knows that option.
 _OPTIONS = {"error_model": "numpy", "_nrt": False}
+# What only kernels call needs no door for Python, nor one for C; each would have to be compiled.
+_NO_DOORS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _njit = cast("Callable[..., Callable[[object], object]]", numba.njit)
 
 # What each kernel is, by its name.
@@ -27,15 +30,22 @@ def compiled(function: _Function) -> _Function:
     _read(function)
     dispatcher = _njit(cache=True, **_OPTIONS)(function)
     if isinstance(dispatcher, Dispatcher):
+        _ignore_literals(dispatcher)
         file = cast("Any", dispatcher)._cache._cache_file  # noqa: SLF001  # there is no other way
         file._source_stamp = (file._source_stamp, _digest(function))  # noqa: SLF001
     return cast("_Function", dispatcher)
 
 
 def called(function: _Function) -> _Function:
-    """Compile a function once for all kernels that call it, each of which keeps a copy."""
+    """Compile a function once for all kernels that call it, each of which keeps a copy.
+
+    Python cannot call it.
+    """
     _read(function)
-    return cast("_Function", _njit(**_OPTIONS)(function))
+    dispatcher = _njit(**_NO_DOORS, **_OPTIONS)(function)
+    if isinstance(dispatcher, Dispatcher):
+        _ignore_literals(dispatcher)
+    return cast("_Function", dispatcher)
 
 
 def inlined(function: _Function) -> _Function:
@@ -45,6 +55,22 @@ def inlined(function: _Function) -> _Function:
     """
     _read(function)
     return cast("_Function", _njit(inline="always", **_OPTIONS)(function))
+
+
+def _ignore_literals(dispatcher: Dispatcher) -> None:
+    """Let calls that differ in a number written in the code share one compilation.
+
+    Otherwise each such number makes another function: a check that is failed with thirty codes is
+    compiled thirty times, which is a third of what a first start takes.
+    """
+    kept = cast("Any", dispatcher)
+    find, plain = kept.get_call_template, cast("Any", types).unliteral
+
+    def find_for_any_number(arguments: tuple[Any, ...], named: dict[str, Any]) -> object:
+        kinds = {name: plain(kind) for name, kind in named.items()}
+        return find(tuple(map(plain, arguments)), kinds)
+
+    kept.get_call_template = find_for_any_number
 
 
 def _read(function: Callable[..., object]) -> None:

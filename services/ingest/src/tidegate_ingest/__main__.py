@@ -14,7 +14,7 @@ from tidegate_common.events.run import RunSpec
 from tidegate_common.events.topics import PORTFOLIOS
 from tidegate_common.frames.codec import encode_frame
 from tidegate_common.frames.frame import BeatStamp, Frame, empty_rows
-from tidegate_common.runtime.service import Service, run
+from tidegate_common.runtime.service import EXIT_UNDONE, Service, run
 from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_ingest.adapters.feed import Feed, open_feed
 from tidegate_ingest.adapters.lease_log import LEASE_FETCH_MS, LeaseLog
@@ -113,7 +113,8 @@ async def _sequence(
         "beat_count": feed.beat_count,
     }
     service.health.is_ready = True
-    await sequencer.run(service.stopping)
+    if not await sequencer.run(service.stopping):
+        service.exit_code = EXIT_UNDONE
     service.log.info("feed_ended", run=spec.run_id, next_beat=candidate.next_beat)
 
 

@@ -16,7 +16,7 @@ from tidegate_common.events.run import LiveSpec, RunSpec
 from tidegate_common.market.calendar import TradingCalendar, xshg_calendar
 from tidegate_common.market.sessions import NS_PER_SECOND, shanghai_date
 from tidegate_common.runtime.logging import get_logger
-from tidegate_common.runtime.service import Service
+from tidegate_common.runtime.service import EXIT_UNDONE, Service
 from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_common.runtime.tracing import Tracer
 from tidegate_ingest.adapters.lease_log import LEASE_FETCH_MS, LeaseLog
@@ -81,7 +81,8 @@ async def serve_live(service: Service[IngestSettings], spec: RunSpec, live: Live
         await lease_bus.start()
         service.health.is_ready = True
         sequencer = Sequencer(candidate=candidate, leases=leases, duty=duty, metrics=metrics)
-        await sequencer.run(service.stopping)
+        if not await sequencer.run(service.stopping):
+            service.exit_code = EXIT_UNDONE
     finally:
         await bus.close()
         await lease_bus.close()

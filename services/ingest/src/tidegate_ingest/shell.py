@@ -196,8 +196,8 @@ class Sequencer:
         self._metrics = metrics
         self._log = get_logger()
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Return when all frames are kept, whoever sent them, or when told to stop."""
+    async def run(self, stopping: asyncio.Event) -> bool:
+        """Return when all frames are kept, whoever sent them, or when told to stop; tell which."""
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(self._leases.follow())
             is_over = await _finish(self._serve(), unless=stopping.wait())
@@ -205,6 +205,7 @@ class Sequencer:
             is_done = is_over and not stopping.is_set()
             await self._leases.leave(LeaseState.DONE if is_done else LeaseState.RESIGNED)
             following.cancel()
+        return is_done
 
     async def _serve(self) -> None:
         candidate, metrics = self._candidate, self._metrics

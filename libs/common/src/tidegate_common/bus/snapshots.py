@@ -2,7 +2,9 @@
 
 A snapshot is cut into compressed chunks; a manifest, written last, names the complete set. Two
 sets of keys take turns, so that the last complete snapshot outlives a half-written next one, also
-under compaction. What does not add up to its manifest's checksum does not count.
+under compaction. What does not add up to its manifest's checksum does not count, and neither does
+what a program of another FORMAT_VERSION wrote, older or newer: then the one before it counts, and
+without one the stage reads its log from the start. `passed_over` says why.
 
 A packed snapshot may also be kept elsewhere, to be had without reading the topic. Such a copy
 counts only if the last message of the topic is a manifest that names its checksum: then its bytes
@@ -27,6 +29,7 @@ from tidegate_common.errors import TransientError
 from tidegate_common.events.message import Message
 from tidegate_common.events.topics import Topic
 
+# To be raised with any change of what a snapshot is made of, engines' arrays and values too.
 FORMAT_VERSION = 6
 CHUNK_BYTES_MAX = 512 * 1024
 # A thousand times what the engines of a whole market hold; more is a broken manifest.
@@ -111,7 +114,7 @@ class _Manifest:
 
 # A snapshot, and the set of keys that it took.
 _Found = tuple[StageSnapshot, int]
-# What bytes that are no snapshot raise where they are taken for one.
+# What bytes that are no snapshot of ours raise where they are taken for one.
 _NO_SNAPSHOT = (ValueError, KeyError, TypeError, OSError, pa.ArrowException)
 # Gives a copy of the newest packed snapshot, None where there is none; never raises.
 FindCopy = Callable[[], Awaitable[bytes | None]]
@@ -123,6 +126,7 @@ class SnapshotStore:
     Parameters
     ----------
     find_copy : where else the newest one may be had from.
+    passed_over : why the last `load` did not take a newer snapshot, newest first.
     """
 
     def __init__(
@@ -138,6 +142,7 @@ class SnapshotStore:
         self._partition = partition
         self._find_copy = find_copy
         self._next_set = 0
+        self.passed_over: list[str] = []
 
     async def save(self, snapshot: StageSnapshot) -> bytes:
         """Publish a snapshot; return it packed, once the topic has it."""
@@ -171,6 +176,7 @@ class SnapshotStore:
     async def load(self) -> StageSnapshot | None:
         """Return the newest snapshot that is whole and of this format; None if there is none."""
         place = TopicPartition(self._topic.name, self._partition)
+        self.passed_over.clear()
         end = (await self._bus.end_offsets([place]))[place]
         if not end:
             return None
@@ -209,9 +215,10 @@ class SnapshotStore:
             else:
                 chunks[key] = message.value
         for manifest, its_chunks in reversed(candidates):
-            found = _assemble(manifest, its_chunks)
-            if found:
-                return self._taken(found)
+            try:
+                return self._taken(_assemble(manifest, its_chunks))
+            except _NO_SNAPSHOT as error:
+                self.passed_over.append(f"{type(error).__name__}: {error}")
         return None
 
     def _taken(self, found: _Found) -> StageSnapshot:
@@ -238,23 +245,22 @@ def _assemble_copy(last: Message, packed: bytes) -> _Found | None:
         return None
 
 
-def _assemble(manifest_text: bytes, chunks: dict[str, bytes]) -> _Found | None:
-    """Return the snapshot that a manifest names, and its key set; None if it does not count."""
-    try:
-        manifest = _Manifest(**json.loads(manifest_text))
-        packed = b"".join(
-            chunks[f"chunk/{manifest.key_set}/{number}"] for number in range(manifest.chunk_count)
-        )
-        return _unpack(manifest, packed)
-    except _NO_SNAPSHOT:
-        return None
+def _assemble(manifest_text: bytes, chunks: dict[str, bytes]) -> _Found:
+    """Return the snapshot that a manifest names, and its key set; raise what does not count."""
+    manifest = _Manifest(**json.loads(manifest_text))
+    packed = b"".join(
+        chunks[f"chunk/{manifest.key_set}/{number}"] for number in range(manifest.chunk_count)
+    )
+    return _unpack(manifest, packed)
 
 
-def _unpack(manifest: _Manifest, packed: bytes) -> _Found | None:
+def _unpack(manifest: _Manifest, packed: bytes) -> _Found:
     """Return the snapshot that these bytes are, if they are those that a manifest names."""
     if hashlib.sha256(packed).hexdigest() != manifest.sha256:
-        return None
+        message = "its chunks are not those of its manifest"
+        raise ValueError(message)
     if not 0 < manifest.size_bytes <= SNAPSHOT_BYTES_MAX:
-        return None
+        message = f"size_bytes must be 1 to {SNAPSHOT_BYTES_MAX}, was {manifest.size_bytes}"
+        raise ValueError(message)
     plain = pa.decompress(packed, manifest.size_bytes, codec="zstd", asbytes=True)
     return decode_snapshot(plain), manifest.key_set

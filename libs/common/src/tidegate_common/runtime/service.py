@@ -19,6 +19,8 @@ from tidegate_common.runtime.tracing import ClosableTracer
 STOP_SECONDS_MAX = 8.0
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
+# What a shell says of a program that SIGTERM ended.
+EXIT_UNDONE = 143
 
 
 class Service(Generic[Settings]):
@@ -26,6 +28,7 @@ class Service(Generic[Settings]):
 
     facts : what every line of the log says.
     tracer : None where traces are off.
+    exit_code : of a stop without a failure.
     """
 
     def __init__(self, name: str, settings: Settings, facts: ProcessFacts | None = None) -> None:
@@ -36,6 +39,7 @@ class Service(Generic[Settings]):
         self.health = Health(self.metrics.registry)
         self.tracer = _open_tracer(name, settings)
         self.stopping = asyncio.Event()
+        self.exit_code = 0
         self.log = get_logger()
 
 
@@ -47,7 +51,7 @@ def run(
     """Run a service until it ends or is told to stop, then exit the process.
 
     Exit codes: 0 stopped or done, 1 failed (the supervisor may restart it), 2 the user's settings
-    are wrong (restarting will not help).
+    are wrong (restarting will not help), 143 told to stop before a work that has an end was done.
     """
     try:
         settings = load_settings(settings_type)
@@ -103,7 +107,7 @@ async def _serve(
         if service.tracer:
             service.tracer.close()
     service.log.info("service_stopped")
-    return 0
+    return service.exit_code
 
 
 def _open_tracer(name: str, settings: ServiceSettings) -> ClosableTracer | None:

@@ -115,6 +115,8 @@ class StageRunner:
     async def recover(self) -> None:
         """Take up the last snapshot, if there is one."""
         snapshot = await self._snapshots.load()
+        for reason in self._snapshots.passed_over:
+            self._log.warning("snapshot_passed_over", reason=reason)
         if snapshot:
             self._core.restore(snapshot)
             self._log.info("stage_recovered")

@@ -3,7 +3,7 @@
 Cash and targets beyond `AMOUNT_MAX_FEN` count as that much: it only makes orders smaller.
 """
 
-from tidegate_common.compiling import compiled, inlined
+from tidegate_common.compiling import called, compiled, inlined
 from tidegate_common.domain.units import Int64Array
 from tidegate_risk.engine.layout import (
     AMOUNT_MAX_FEN,
@@ -296,7 +296,7 @@ def exceeds(part: int, whole: int, limit_bps: int) -> bool:
     return (low & HALF_MASK) > (other_low & HALF_MASK)
 
 
-@compiled
+@called
 def fail(verdict: Int64Array, code: int, observed: int, limit: int) -> bool:
     """Write down which check failed, and on what; return True."""
     verdict[CODE] = code
