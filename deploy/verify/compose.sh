@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds the image, brings docker-compose.yml up, lets it run a synthetic market, and compares the
-# outcome with that of the local stack, byte for byte. Then everything goes down again.
+# outcome with that of the local stack, byte for byte. Prometheus and Alertmanager look on, and Grafana,
+# the collector and Jaeger where their images can be had. In the middle of a second run every service gets
+# SIGTERM. Then everything goes down again.
 #
 #   deploy/verify/compose.sh [OPTION OF tidegate run spec]...
 #
@@ -28,7 +30,7 @@ made_environment=''
 
 stop() {
   status=$?
-  "${compose[@]}" down --volumes --remove-orphans --timeout 15 > /dev/null 2>&1 || true
+  COMPOSE_PROFILES=core,observability,tools "${compose[@]}" down --volumes --remove-orphans --timeout 15 > /dev/null 2>&1 || true
   [ -z "$made_environment" ] || rm -f .env
   if [ -n "$engine" ]; then
     kill "$engine"
@@ -90,11 +92,15 @@ stand_in_postgres() {
   build -t "$1" -f deploy/verify/standins/postgres.Dockerfile "$work/postgres"
 }
 
-for name in python kafka valkey postgres; do
+stand_in_prometheus() { build -t "$1" - < deploy/verify/standins/prometheus.Dockerfile; }
+stand_in_alertmanager() { build -t "$1" - < deploy/verify/standins/alertmanager.Dockerfile; }
+
+for name in python kafka valkey postgres prometheus alertmanager; do
   case "$name" in
     python) image="$python_image" ;;
     kafka) image=$(image_of apache/kafka) ;;
     valkey) image=$(image_of valkey/valkey) ;;
+    prometheus | alertmanager) image=$(image_of "prom/$name") ;;
     *) image=$(image_of "$name") ;;
   esac
   has "$image" > /dev/null && continue
@@ -102,18 +108,35 @@ for name in python kafka valkey postgres; do
   "stand_in_$name" "$image"
 done
 
+# No package of Debian stands in for these: they look on where their images can be had.
+looking_on=(prometheus alertmanager)
+for name in grafana jaeger otel-collector; do
+  case "$name" in
+    grafana) image=$(image_of grafana/grafana) ;;
+    jaeger) image=$(image_of jaegertracing/jaeger) ;;
+    *) image=$(image_of otel/opentelemetry-collector-contrib) ;;
+  esac
+  if has "$image" > /dev/null; then looking_on+=("$name"); else say "$image cannot be pulled: left out"; fi
+done
+
 say 'building the image'
 docker build --quiet --network host -f deploy/docker/service.Dockerfile -t tidegate:latest .
 docker image inspect tidegate:latest --format \
-  'user {{.Config.User}}, health check {{.Config.Healthcheck.Test}}, {{.Size}} bytes' >&2
+  'user {{.Config.User}}, health check {{.Config.Healthcheck.Test}}, {{.Size}} bytes, labels {{json .Config.Labels}}' >&2
 
 # --- the platform -----------------------------------------------------------------------------
 
 make --no-print-directory setup
 [ -f .env ] || { cp .env.example .env; made_environment=yes; }
 export TIDEGATE_COMPOSE_GATEWAY_PORT="${TIDEGATE_COMPOSE_GATEWAY_PORT:-18000}"
+export TIDEGATE_COMPOSE_PROMETHEUS_PORT="${TIDEGATE_COMPOSE_PROMETHEUS_PORT:-19090}"
+export TIDEGATE_COMPOSE_ALERTMANAGER_PORT="${TIDEGATE_COMPOSE_ALERTMANAGER_PORT:-19093}"
+export TIDEGATE_COMPOSE_GRAFANA_PORT="${TIDEGATE_COMPOSE_GRAFANA_PORT:-13000}"
+export TIDEGATE_COMPOSE_JAEGER_PORT="${TIDEGATE_COMPOSE_JAEGER_PORT:-26686}"
+export COMPOSE_PROFILES=core
 export TIDEGATE_COMPOSE_RUN="${run[*]}"
-say "compose up: ${run[*]}"
+say "compose up: ${looking_on[*]}, and the platform with ${run[*]}"
+"${compose[@]}" up -d --no-build --no-deps "${looking_on[@]}"
 "${compose[@]}" up -d --no-build
 "${compose[@]}" run --rm tidegate \
   tidegate run wait /var/lib/tidegate/runs/run.json --json > "$work/compose.json" \
@@ -121,21 +144,48 @@ say "compose up: ${run[*]}"
 "${compose[@]}" run --rm tidegate tidegate verify latest
 curl --silent --show-error --fail "http://127.0.0.1:$TIDEGATE_COMPOSE_GATEWAY_PORT/readyz" \
   | grep '"redis":true,"postgres":true' >&2
+key=$("${compose[@]}" run --rm -T tidegate tidegate api-key create --name verify 2> /dev/null \
+  | grep -o 'tg_[A-Za-z0-9_]*')
+# The gateway reads its keys every few seconds.
+curl --silent --show-error --fail --retry 15 --retry-delay 1 --retry-all-errors \
+  --header "Authorization: Bearer $key" --output /dev/null \
+  "http://127.0.0.1:$TIDEGATE_COMPOSE_GATEWAY_PORT/v1/portfolios?limit=1"
 # numba writes what it had to compile: nothing, where the image was built.
 for name in signals risk execution; do
   "${compose[@]}" exec -T "$name" diff -r /opt/tidegate/kernels /tmp/kernels
 done
 "${compose[@]}" ps >&2
+python3 deploy/verify/observability.py "${looking_on[@]}"
 
-say 'SIGTERM to all of them, the slowest counts'
-before=$(date +%s%N)
-"${compose[@]}" stop --timeout 10 ingest signals recommendations risk execution recorder gateway backtests 2> /dev/null
-printf '%s ms\n' "$((($(date +%s%N) - before) / 1000000))" >&2
-for name in signals recommendations risk execution recorder gateway backtests; do
-  id=$("${compose[@]}" ps --quiet "$name")
-  [ "$(docker inspect --format '{{.State.ExitCode}}' "$id")" = 0 ] \
-    || { say "$name did not stop by itself"; exit 1; }
+say 'what the containers may'
+stages=(signals recommendations risk execution recorder gateway backtests)
+for name in "${stages[@]}"; do
+  ! "${compose[@]}" exec -T "$name" touch /opt/tidegate/written 2> /dev/null
+  docker inspect "$("${compose[@]}" ps --quiet "$name")" --format \
+    "$name: user {{.Config.User}}, read-only root {{.HostConfig.ReadonlyRootfs}}, {{.HostConfig.Memory}} bytes of memory at most, dropped {{.HostConfig.CapDrop}}" >&2
 done
+
+say 'SIGTERM in the middle of a run, ms until each is gone; then while it starts'
+# Ended by itself: 0, or, before it has come to hear signals, as SIGTERM ends any process.
+stopped() {
+  id=$("${compose[@]}" ps --quiet "$1")
+  [ "$(docker inspect --format '{{.State.Running}}' "$id")" = true ] \
+    || { say "$1 did not run any more"; exit 1; }
+  before=$(date +%s%N)
+  docker stop --time 10 "$id" > /dev/null
+  code=$(docker inspect --format '{{.State.ExitCode}}' "$id")
+  printf '%s %s ms, exit code %s\n' "$1" "$((($(date +%s%N) - before) / 1000000))" "$code" >&2
+  case " $2 " in *" $code "*) ;; *) say "$1 did not stop by itself"; exit 1 ;; esac
+}
+export TIDEGATE_COMPOSE_RUN='--instruments 300 --beats 4000'
+"${compose[@]}" up -d --no-build 2> /dev/null
+until "${compose[@]}" exec -T ingest python -I -S /opt/tidegate/bin/healthcheck.py /readyz; do sleep 1; done
+for name in ingest "${stages[@]}"; do stopped "$name" 0; done
+for name in "${stages[@]}"; do
+  docker start "$("${compose[@]}" ps --quiet "$name")" > /dev/null
+  stopped "$name" '0 143'
+done
+"${compose[@]}" stop --timeout 30 > /dev/null 2>&1
 
 say 'the local stack'
 .venv/bin/tidegate up "${run[@]}" --data-dir "$work/local" --gateway-port 0 --exit-when-done --json \

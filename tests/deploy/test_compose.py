@@ -1,5 +1,6 @@
 """docker-compose.yml, against the code and the manifests."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -23,8 +24,12 @@ FILE = ROOT / "docker-compose.yml"
 SERVERS = {"kafka", "valkey", "postgres"}
 ONCE = {"create-topics", "migrate", "run-spec"}
 TOOLS = {"tidegate"}
+LOOKING_ON = {"prometheus", "alertmanager", "grafana", "otel-collector", "jaeger"}
+# No package of Debian has them, so that no stand-in is made of one.
+WITHOUT_STAND_IN = {"grafana", "opentelemetry-collector-contrib", "jaeger"}
 # Started in this order, so that a run's first frames find everybody there.
 BEFORE_THE_FEED = {"signals", "recommendations", "risk", "execution", "recorder"}
+METRICS_PORT = "9100"
 PROGRAMS = (("docker", "compose"), ("docker-compose",))
 
 
@@ -48,7 +53,7 @@ def arguments_of(service: Document) -> list[str]:
     return command.split() if isinstance(command, str) else command
 
 
-def test_file_is_one_that_compose_takes() -> None:
+def test_file_is_one_that_compose_takes(services: dict[str, Document]) -> None:
     """With the example's settings, as the README has it."""
     program = next((each for each in PROGRAMS if is_there(each)), None)
     if program is None:
@@ -59,14 +64,18 @@ def test_file_is_one_that_compose_takes() -> None:
         shutil.copy(ROOT / ".env.example", made)
     try:
         done = subprocess.run(
-            [*program, "-f", str(FILE), "config"], capture_output=True, text=True, check=False
+            [*program, "-f", str(FILE), "config"],
+            env=os.environ | {"COMPOSE_PROFILES": "core,observability,tools"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
     finally:
         if is_made:
             made.unlink()
 
     assert done.returncode == 0, done.stderr
-    assert "gateway" in yaml.safe_load(done.stdout)["services"]
+    assert set(yaml.safe_load(done.stdout)["services"]) == set(services)
 
 
 def is_there(program: tuple[str, ...]) -> bool:
@@ -81,8 +90,13 @@ def test_everything_is_there(services: dict[str, Document]) -> None:
     stages = {service_of(arguments_of(each)) for each in ours(services).values()} - {None}
 
     assert stages == set(SERVICES)
-    assert set(services) == SERVERS | ONCE | TOOLS | set(SERVICES) | {"recommendations"}
-    assert {name for name, each in services.items() if "profiles" in each} == TOOLS
+    core = SERVERS | ONCE | set(SERVICES) | {"recommendations"}
+    profiles: dict[str, set[str]] = {}
+    for name, service in services.items():
+        (profile,) = service["profiles"]
+        profiles.setdefault(profile, set()).add(name)
+    assert profiles == {"core": core, "observability": LOOKING_ON, "tools": TOOLS}
+    assert "\nCOMPOSE_PROFILES=core\n" in (ROOT / ".env.example").read_text()
     for service in ours(services).values():
         check_command([word for word in arguments_of(service) if not word.startswith("${")])
 
@@ -93,10 +107,14 @@ def test_containers_are_hardened_and_limited(services: dict[str, Document]) -> N
         assert service["mem_limit"], name
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+    for name in {*ours(services), *LOOKING_ON}:
+        assert services[name]["read_only"] is True, name
+        assert services[name]["cap_drop"] == ["ALL"]
+        user, _, group = services[name]["user"].partition(":")
+        assert int(user) > 0
+        assert group.isdigit()
     for service in ours(services).values():
-        assert service["read_only"] is True
         assert service["user"] == "10001:10001"
-        assert service["cap_drop"] == ["ALL"]
         # A service ends by itself within 8 s (tidegate_common.runtime.service).
         assert service["stop_grace_period"] == "10s"
 
@@ -108,6 +126,10 @@ def test_health_is_checked_and_waited_for(services: dict[str, Document]) -> None
         if name in ONCE | TOOLS:
             assert check == {"disable": True}
             assert service["restart"] == "no"
+            continue
+        if name == "otel-collector":
+            # Nothing in its image could ask: Prometheus has it as a job (below).
+            assert check == {"disable": True}
             continue
         assert check["test"][0] == "CMD"
         assert service["restart"] == ("on-failure" if name == "ingest" else "unless-stopped")
@@ -122,15 +144,78 @@ def test_health_is_checked_and_waited_for(services: dict[str, Document]) -> None
     assert set(services["ingest"]["depends_on"]) == BEFORE_THE_FEED | {"run-spec"}
 
 
-def test_only_the_gateway_is_reached_and_from_this_machine(
+def test_only_pages_for_people_are_reached_and_from_this_machine(
     services: dict[str, Document],
 ) -> None:
     """Kafka and the databases have no lock on their doors, so they have no doors."""
     ports = {name: each["ports"] for name, each in services.items() if "ports" in each}
 
-    assert ports == {"gateway": ["127.0.0.1:${TIDEGATE_COMPOSE_GATEWAY_PORT:-8000}:8000"]}
+    assert ports == {
+        name: [f"127.0.0.1:${{TIDEGATE_COMPOSE_{name.upper()}_PORT:-{outside}}}:{inside}"]
+        for name, outside, inside in (
+            ("gateway", 8000, 8000),
+            ("prometheus", 9090, 9090),
+            ("alertmanager", 9093, 9093),
+            ("grafana", 3000, 3000),
+            ("jaeger", 16686, 16686),
+        )
+    }
     environment = services["gateway"]["environment"]
     assert environment["TIDEGATE_GATEWAY_API_PORT"] == "8000"
+
+
+def test_prometheus_asks_every_service_for_its_metrics(services: dict[str, Document]) -> None:
+    """A service that no job names is one that no alert is about."""
+    folder = ROOT / "deploy/prometheus"
+    config = yaml.safe_load((folder / "prometheus.yml").read_text())
+
+    targets = {
+        each["job_name"]: each["static_configs"][0]["targets"] for each in config["scrape_configs"]
+    }
+
+    stages = {*SERVICES, "recommendations"}
+    assert targets == {
+        **{name: [f"{name}:{METRICS_PORT}"] for name in stages},
+        "otel-collector": ["otel-collector:8888"],
+    }
+    assert all(
+        services[name]["environment"]["TIDEGATE_HTTP_PORT"] == METRICS_PORT for name in stages
+    )
+    (alertmanagers,) = config["alerting"]["alertmanagers"]
+    assert alertmanagers["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    assert all((folder / name).is_file() for name in config["rule_files"])
+
+
+def test_traces_go_from_the_collector_to_the_store(services: dict[str, Document]) -> None:
+    """Each end names the other's port, and every part of a pipeline is one that is set up."""
+    collector, store = (
+        yaml.safe_load((ROOT / "deploy/otel" / name).read_text())
+        for name in ("collector.yaml", "jaeger.yaml")
+    )
+
+    for config in (collector, store):
+        pipeline = config["service"]["pipelines"]["traces"]
+        for part in ("receivers", "processors", "exporters"):
+            assert set(pipeline[part]) == set(config[part])
+        assert set(config["service"].get("extensions", ())) == set(config.get("extensions", ()))
+    assert collector["exporters"]["otlp_grpc"]["endpoint"] == "jaeger:4317"
+    assert store["receivers"]["otlp"]["protocols"] == {"grpc": {"endpoint": "0.0.0.0:4317"}}
+    received = collector["receivers"]["otlp"]["protocols"]
+    assert received == {"http": {"endpoint": "0.0.0.0:4318"}}
+    assert services["otel-collector"]["depends_on"] == {"jaeger": {"condition": "service_healthy"}}
+
+
+def test_files_that_are_mounted_are_there(services: dict[str, Document]) -> None:
+    """An engine makes an empty folder of a file that is missing, and says nothing."""
+    mounts = {
+        volume.split(":")[0]
+        for service in services.values()
+        for volume in service.get("volumes", ())
+        if volume.startswith("./")
+    }
+
+    assert {mount for mount in mounts if not (ROOT / mount).exists()} == set()
+    assert len(mounts) >= 6
 
 
 def test_variables_are_settings_of_who_is_given_them(services: dict[str, Document]) -> None:
@@ -176,7 +261,18 @@ def test_check_script_makes_stand_ins_for_every_base(services: dict[str, Documen
     bases = {
         Path(each["image"].partition(":")[0]).name
         for name, each in services.items()
-        if name in SERVERS
+        if name in SERVERS | LOOKING_ON
     }
 
-    assert {path.stem for path in folder.glob("*.Dockerfile")} == bases | {"python"}
+    made = {path.stem for path in folder.glob("*.Dockerfile")}
+    assert made == bases - WITHOUT_STAND_IN | {"python"}
+
+
+def test_images_have_a_version(services: dict[str, Document]) -> None:
+    """`latest` is another program tomorrow; our own is the one that was just built."""
+    for name, service in services.items():
+        tag = service["image"].partition(":")[2]
+        if is_our_image(service["image"]):
+            assert tag == "latest"
+        else:
+            assert re.fullmatch(r"v?\d+(\.\d+)*(@sha256:[0-9a-f]{64})?", tag), name

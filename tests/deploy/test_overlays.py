@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -27,10 +28,16 @@ from tidegate_common.runtime.health import Health
 # The three newest that kubernetes-validate knows.
 API_VERSIONS = ("1.35", "1.36", "1.37")
 # Operators bring their own kinds, and no schema for them comes with the API's.
-OPERATORS = ("kafka.strimzi.io/", "postgresql.cnpg.io/", "monitoring.coreos.com/")
+OPERATORS = (
+    "kafka.strimzi.io/",
+    "postgresql.cnpg.io/",
+    "barmancloud.cnpg.io/",
+    "monitoring.coreos.com/",
+)
 USER_ID_MIN = 10_000
 TOPIC = re.compile(r"\b[a-z]+\.[a-z]+\.v[0-9]+\b")
 METRIC = re.compile(r"\btidegate_[a-z_]+\b")
+SERIES_OF_A_HISTOGRAM = re.compile(r"_(?:bucket|count|sum)$")
 SECRET_LABELS = {"tidegate-postgres-app": "postgres", "tidegate-redis": "redis"}
 
 
@@ -221,6 +228,7 @@ def test_replicas_are_the_partitions(overlays: tuple[Overlay, ...]) -> None:
         for name, spec in scaled.items():
             assert "replicas" not in overlay.named("Deployment", name)["spec"]
             assert spec["maxReplicas"] == (shards if name == "signals" else 8)
+            assert spec["minReplicas"] <= spec["maxReplicas"]
         if not scaled:
             assert overlay.named("Deployment", "signals")["spec"]["replicas"] <= shards
 
@@ -314,24 +322,126 @@ def test_production_holds_no_password(overlays: tuple[Overlay, ...]) -> None:
 
 def test_topics_and_metrics_that_are_named_exist(overlays: tuple[Overlay, ...]) -> None:
     """Rules, autoscalers and policies of an older version would ask for what is gone."""
-    declared = yaml.safe_load((ROOT / "deploy/telemetry/metrics.yaml").read_text())["metrics"]
-    metrics = {each["name"] for each in declared}
     topics = {topic.name for topic in TOPICS}
     for overlay in overlays:
-        text = overlay.path.read_text()
-        assert set(TOPIC.findall(text)) <= topics
+        assert set(TOPIC.findall(overlay.path.read_text())) <= topics
         rules = [
             rule
             for each in overlay.of_kind("PrometheusRule")
             for group in each["spec"]["groups"]
             for rule in group["rules"]
         ]
-        recorded = {rule["record"] for rule in rules if "record" in rule}
-        assert {name for rule in rules for name in METRIC.findall(rule["expr"])} <= metrics
-        wanted = {
-            metric["external"]["metric"]["name"]
-            for each in overlay.of_kind("HorizontalPodAutoscaler")
-            for metric in each["spec"]["metrics"]
-            if metric["type"] == "External"
+        known = declared_metrics() | {rule["record"] for rule in rules if "record" in rule}
+        named = {name for rule in rules for name in METRIC.findall(rule["expr"])}
+        assert {SERIES_OF_A_HISTOGRAM.sub("", name) for name in named} <= known
+
+
+def declared_metrics() -> set[str]:
+    """Return the names of the metrics that the code registers."""
+    text = (ROOT / "deploy/telemetry/metrics.yaml").read_text()
+    return {each["name"] for each in yaml.safe_load(text)["metrics"]}
+
+
+def test_autoscalers_ask_for_what_the_adapter_offers(overlays: tuple[Overlay, ...]) -> None:
+    """An external metric that nobody answers leaves the replicas as they are, without a word."""
+    folder = ROOT / "deploy/k8s/components/autoscaling"
+    values = yaml.safe_load((folder / "prometheus-adapter.values.yaml").read_text())
+    (rule,) = values["rules"]["external"]
+    offered, _, filters = rule["seriesQuery"].partition("{")
+    asked = [
+        metric["external"]["metric"]
+        for overlay in overlays
+        for each in overlay.of_kind("HorizontalPodAutoscaler")
+        for metric in each["spec"]["metrics"]
+        if metric["type"] == "External"
+    ]
+
+    assert asked == [{"name": offered, "selector": {"matchLabels": {"stage": "signals"}}}]
+    assert offered in declared_metrics()
+    assert 'stage!=""' in filters
+    assert rule["resources"]["overrides"] == {"namespace": {"resource": "namespace"}}
+
+
+def test_traces_have_an_address_and_a_way_to_it(overlays: tuple[Overlay, ...]) -> None:
+    """The collector is in another namespace, where a policy has to let them."""
+    (production,) = (overlay for overlay in overlays if overlay.name == "prod")
+    settings = production.named("ConfigMap", "tidegate-settings")["data"]
+    address = urlsplit(settings["OTEL_EXPORTER_OTLP_ENDPOINT"])
+
+    (rule,) = production.named("NetworkPolicy", "allow-traces")["spec"]["egress"]
+
+    assert rule["ports"] == [{"port": address.port, "protocol": "TCP"}]
+    (peer,) = rule["to"]
+    namespace = peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+    assert address.hostname == f"otel-collector.{namespace}"
+
+
+def test_gateway_reads_a_replica_and_the_archive_that_the_recorder_writes(
+    overlays: tuple[Overlay, ...],
+) -> None:
+    """The replica's address has no password in it, so the gateway is given one beside it."""
+    (production,) = (overlay for overlay in overlays if overlay.name == "prod")
+    cluster = production.named("Cluster", "tidegate-postgres")
+    writer = production.named("StatefulSet", "recorder")["spec"]
+    reader = Workload("Deployment", "gateway", production.named("Deployment", "gateway"))
+    (container,) = reader.containers
+    environment = production.environment(container)
+
+    address = urlsplit(environment["TIDEGATE_POSTGRES__READ_URL"])
+    secret = next(each["secret"] for each in reader.pod["volumes"] if each["name"] == "postgres")
+    files = {item["path"] for item in secret["items"]}
+
+    assert cluster["spec"]["instances"] > 1
+    assert address.hostname == f"{cluster['metadata']['name']}-ro"
+    assert address.path == f"/{cluster['spec']['bootstrap']['initdb']['database']}"
+    assert environment["TIDEGATE_POSTGRES__USER"] == cluster["spec"]["bootstrap"]["initdb"]["owner"]
+    assert Path(environment["TIDEGATE_POSTGRES__PASSWORD_FILE"]).name in files
+    assert "volumeClaimTemplates" not in writer
+    claims = {
+        name: volume["persistentVolumeClaim"]
+        for name, pod in (("writer", writer["template"]["spec"]), ("reader", reader.pod))
+        for volume in pod["volumes"]
+        if volume["name"] == "archive"
+    }
+    assert claims == {
+        "writer": {"claimName": "archive"},
+        "reader": {"claimName": "archive", "readOnly": True},
+    }
+    claim = production.named("PersistentVolumeClaim", "archive")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    assert environment["TIDEGATE_GATEWAY_ARCHIVE_DIR"] == mounts["archive"]
+
+
+def test_tables_are_backed_up_where_they_are_kept(overlays: tuple[Overlay, ...]) -> None:
+    """The store, the cluster that fills it and the schedule name each other."""
+    (production,) = (overlay for overlay in overlays if overlay.name == "prod")
+    (store,) = production.of_kind("ObjectStore")
+    cluster = production.named("Cluster", "tidegate-postgres")
+
+    (plugin,) = cluster["spec"]["plugins"]
+    (schedule,) = production.of_kind("ScheduledBackup")
+
+    assert plugin["isWALArchiver"] is True
+    assert plugin["parameters"]["barmanObjectName"] == store["metadata"]["name"]
+    assert schedule["spec"]["cluster"]["name"] == cluster["metadata"]["name"]
+    assert schedule["spec"]["method"] == "plugin"
+    assert schedule["spec"]["pluginConfiguration"]["name"] == plugin["name"]
+    assert len(schedule["spec"]["schedule"].split()) == 6
+
+
+def test_every_service_is_found_by_prometheus(overlays: tuple[Overlay, ...]) -> None:
+    """A ServiceMonitor finds Services by their label, and their port by its name."""
+    for overlay in overlays:
+        found = {
+            each["spec"]["selector"]["app.kubernetes.io/name"]
+            for each in overlay.of_kind("Service")
+            if each["metadata"]["labels"].get("app.kubernetes.io/part-of") == "tidegate"
+            and any(port["name"] == "metrics" for port in each["spec"]["ports"])
         }
-        assert wanted <= recorded
+        wanted = {each.name for each in overlay.workloads() if each.is_ours and is_serving(each)}
+        assert found == wanted
+        for monitor in overlay.of_kind("ServiceMonitor"):
+            selector = {"matchLabels": {"app.kubernetes.io/part-of": "tidegate"}}
+            assert monitor["spec"]["selector"] == selector
+            assert [each["port"] for each in monitor["spec"]["endpoints"]] == ["metrics"]

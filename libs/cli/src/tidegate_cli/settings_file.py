@@ -40,10 +40,20 @@ HEADER: Final = """\
 
 # --- docker compose alone -----------------------------------------------------------------------
 
+# core: the platform; core,observability: with Prometheus, Alertmanager, Grafana and Jaeger
+COMPOSE_PROFILES=core
 # password of the containers' PostgreSQL; letters and digits
 TIDEGATE_COMPOSE_POSTGRES_PASSWORD=tidegate
-# port of the gateway on this machine
+# password of Grafana's user `admin`
+TIDEGATE_COMPOSE_GRAFANA_PASSWORD=tidegate
+# ports on this machine
 # TIDEGATE_COMPOSE_GATEWAY_PORT=8000
+# TIDEGATE_COMPOSE_GRAFANA_PORT=3000
+# TIDEGATE_COMPOSE_PROMETHEUS_PORT=9090
+# TIDEGATE_COMPOSE_ALERTMANAGER_PORT=9093
+# TIDEGATE_COMPOSE_JAEGER_PORT=16686
+# folder with Alertmanager's secrets, such as chat-url
+# TIDEGATE_COMPOSE_ALERT_SECRETS=./alert-secrets
 # what is run: the options of `tidegate run spec`
 # TIDEGATE_COMPOSE_RUN=--instruments 300 --beats 400
 # folder with recordings; containers see it as /recordings
