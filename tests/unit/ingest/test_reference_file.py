@@ -205,3 +205,13 @@ def test_feeds_with_reference_data_of_their_own_take_no_other(tmp_path: Path) ->
 def test_run_without_a_reference_has_none() -> None:
     """Nothing is said, so the feed is as it was."""
     assert open_reference(None).row_count == 0
+
+
+def test_load_reference_of_text_that_is_no_utf_8_is_one_line(tmp_path: Path) -> None:
+    """A damaged Parquet file is read by Arrow without a word; its letters are looked at late."""
+    path = tmp_path / "reference.parquet"
+    words = pa.array([b"\xcd(600519.SH"]).view(pa.string())
+    pq.write_table(pa.table({"symbol": words, "date": ["2023-02-02"], "is_st": ["1"]}), path)
+
+    with pytest.raises(ConfigError, match=r"a reference table in .*, found: 'utf-8' codec"):
+        load_reference(path)

@@ -167,7 +167,8 @@ def _texts(path: Path) -> Iterator[dict[str, str]]:
             options = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
             table = pa_csv.read_csv(path, convert_options=options)
         table = table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
-    for row in table.to_pylist():
+        rows = table.to_pylist()
+    for row in rows:
         yield {name: "" if value is None else value for name, value in row.items()}
 
 
