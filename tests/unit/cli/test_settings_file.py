@@ -30,13 +30,17 @@ def test_settings_document_names_each_service_s_own_and_the_shared_once() -> Non
         assert any(name.startswith(f"TIDEGATE_{service.upper()}_") for name in names)
 
 
-def test_settings_document_sets_nothing_but_the_containers_password() -> None:
+def test_settings_document_sets_nothing_but_what_compose_needs() -> None:
     """Copied as it is, every setting keeps its default."""
     lines = settings_document().splitlines()
 
     said = [line for line in lines if line and not line.startswith("#")]
 
-    assert said == ["TIDEGATE_COMPOSE_POSTGRES_PASSWORD=tidegate"]
+    assert said == [
+        "COMPOSE_PROFILES=core",
+        "TIDEGATE_COMPOSE_POSTGRES_PASSWORD=tidegate",
+        "TIDEGATE_COMPOSE_GRAFANA_PASSWORD=tidegate",
+    ]
 
 
 def test_settings_document_has_the_defaults_as_a_variable_says_them() -> None:
