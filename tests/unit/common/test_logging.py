@@ -1,5 +1,9 @@
 """What every line of a log says."""
 
+import json
+import subprocess
+import sys
+
 from tidegate_common.domain.ids import RunId
 from tidegate_common.events.trace import beat_trace_id, trace_id_text
 from tidegate_common.runtime.logging import ProcessFacts
@@ -42,3 +46,27 @@ def test_line_of_no_beat_names_no_trace() -> None:
     facts = ProcessFacts("gateway", 1)
 
     assert facts(None, "info", dict(LINE)) == LINE | {"service": "gateway"}
+
+
+def test_sentence_of_a_library_is_a_value_and_no_event() -> None:
+    """One query finds what libraries say, whatever words they use."""
+    program = (
+        "import logging\n"
+        "from tidegate_common.runtime.logging import ProcessFacts, configure_logging\n"
+        "configure_logging(ProcessFacts('risk'), log_format='json', log_level='info')\n"
+        "logging.getLogger('aiokafka.client').error('Failed fetch from %s', 1)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    line = json.loads(done.stderr)
+    assert line.pop("timestamp")
+    assert line == {
+        "event": "library_said",
+        "library": "aiokafka.client",
+        "said": "Failed fetch from 1",
+        "level": "error",
+        "service": "risk",
+    }

@@ -76,7 +76,7 @@ def configure_logging(facts: ProcessFacts, *, log_format: str, log_level: str) -
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[_name_library, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
@@ -89,6 +89,18 @@ def configure_logging(facts: ProcessFacts, *, log_format: str, log_level: str) -
     root.setLevel(log_level.upper())
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+
+
+def _name_library(
+    _logger: object,
+    _method: str,
+    line: MutableMapping[str, object],
+) -> MutableMapping[str, object]:
+    """Make a library's sentence a value: an event is a constant word."""
+    record = line["_record"]
+    assert isinstance(record, logging.LogRecord)
+    line.update(event="library_said", library=record.name, said=line["event"])
+    return line
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:
