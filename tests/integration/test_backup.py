@@ -4,13 +4,10 @@ import asyncio
 import hashlib
 import os
 import re
-import secrets
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 from tests.integration.recorded_gateway import NOWHERE_REDIS, gateway
 
@@ -20,6 +17,7 @@ from tidegate_common.domain.ids import RunId
 from tidegate_common.events.message import Message
 from tidegate_common.store.postgres import migrate, open_pool
 from tidegate_common.testing.scripted_run import ScriptedRun, all_topics
+from tidegate_common.testing.servers import new_database
 from tidegate_recorder.adapters.archive import Archive
 from tidegate_recorder.adapters.tables import Tables
 from tidegate_recorder.queries import recorded_run, recording_sha256
@@ -111,14 +109,8 @@ def days(archive: Path) -> dict[str, str]:
 @pytest.fixture
 async def other_dsn(postgres_server: str) -> AsyncIterator[str]:
     """Address of the empty database of a new server."""
-    name = f"tidegate_restored_{secrets.token_hex(6)}"
-    admin = await asyncpg.connect(postgres_server)
-    try:
-        await admin.execute(f"CREATE DATABASE {name}")
-        yield urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}"))
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
+    async with new_database(postgres_server) as dsn:
+        yield dsn
 
 
 async def test_backup_of_a_run_under_way_is_restored_and_goes_on_with_the_log(

@@ -86,6 +86,8 @@ def test_settings_shared_variable_that_begins_like_the_prefix_is_known(
         ("TIDEGATE_LOG_LEVEL", "loud", "was 'loud'"),
         ("TIDEGATE_RISK_COLOUR", "green", "setting TIDEGATE_RISK_COLOUR is not known"),
         ("TIDEGATE_KAFKA", "no JSON", 'error parsing value for field "kafka"'),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "otel:4318", "setting OTEL_EXPORTER_OTLP_ENDPOINT: String"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2", "setting OTEL_TRACES_SAMPLER_ARG: Input"),
         ("TIDEGATE_KAFKA__FETCH_MAX_WAIT_MS", "0", "TIDEGATE_KAFKA__FETCH_MAX_WAIT_MS: Input"),
     ],
 )

@@ -215,6 +215,7 @@ class ServiceSettings(BaseSettings):
     http_port: int = Field(0, ge=0, le=65_535, description="its port; 0 takes a free one")
     otlp_endpoint: str = Field(
         "",
+        pattern=r"^(https?://[^/\s]+.*)?$",
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
         description="http:// address to send traces to, by OTLP over HTTP; none: no traces",
     )

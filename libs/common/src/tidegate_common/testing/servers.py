@@ -9,7 +9,7 @@ import secrets
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,18 @@ def redis_server() -> Iterator[str]:
 @pytest.fixture
 async def postgres_dsn(postgres_server: str) -> AsyncIterator[str]:
     """Address of an empty database of the test's own."""
+    async with new_database(postgres_server) as dsn:
+        yield dsn
+
+
+@asynccontextmanager
+async def new_database(server: str) -> AsyncIterator[str]:
+    """Make an empty database on a server, and drop it afterwards; yields its address."""
     name = f"tidegate_test_{secrets.token_hex(6)}"
-    admin = await asyncpg.connect(postgres_server)
+    admin = await asyncpg.connect(server)
     try:
         await admin.execute(f"CREATE DATABASE {name}")
-        yield urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}"))
+        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()
