@@ -14,6 +14,7 @@ import pyarrow as pa
 from tests.fuzz.reference import E4, FEN
 from tests.unit.ingest import file_rows
 
+from tidegate_common.errors import ConfigError
 from tidegate_ingest.adapters.daily_bars import BAR_LAYOUTS
 from tidegate_ingest.adapters.layouts import Layout
 from tidegate_ingest.adapters.minute_bars import MINUTE_LAYOUTS
@@ -66,6 +67,11 @@ class Format:
     def file_name(self) -> str:
         """Return the name of a CSV file that has a date in it."""
         return f"{self.layout.name.replace(' ', '_')}_{_FILE_DATE}.csv"
+
+
+def assert_one_line(error: ConfigError) -> None:
+    """Assert that a file is refused in one line."""
+    assert "\n" not in str(error)
 
 
 def read_rows(form: Format, table: ColumnTable) -> tuple[Columns, list[int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["tidegate_ingest.engine", "tidegate_ingest.adapters"]):
-    from tests.fuzz.files import FORMATS, Format, assert_exact, read_rows, table_of
+    from tests.fuzz.files import FORMATS, Format, assert_exact, assert_one_line, read_rows, table_of
 
     from tidegate_common.errors import ConfigError
     from tidegate_ingest.adapters.file_check import check_file
@@ -42,7 +42,8 @@ def _read_row(form: Format, provider: atheris.FuzzedDataProvider) -> None:
             cells[name] = provider.ConsumeUnicodeNoSurrogates(12)
     try:
         columns, (reason,) = read_rows(form, table_of(form, {**cells, **numbers}))
-    except ConfigError:
+    except ConfigError as error:
+        assert_one_line(error)
         return
     if not reason:
         assert_exact(form, columns, 0, cells)
@@ -52,7 +53,8 @@ def _read_file(form: Format, data: bytes) -> None:
     PATHS[form.file_name].write_bytes(",".join(form.row).encode() + b"\n" + data)
     try:
         check = check_file(PATHS[form.file_name])
-    except ConfigError:
+    except ConfigError as error:
+        assert_one_line(error)
         return
     assert check.rows_in == check.rows_out + sum(check.rejected.values())
 

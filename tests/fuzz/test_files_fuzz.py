@@ -16,7 +16,15 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fuzz.files import FORMATS, Cells, Format, assert_exact, read_rows, table_of
+from tests.fuzz.files import (
+    FORMATS,
+    Cells,
+    Format,
+    assert_exact,
+    assert_one_line,
+    read_rows,
+    table_of,
+)
 from tests.fuzz.mutation import mutate_bytes, mutate_cells
 
 from tidegate_common.errors import ConfigError
@@ -54,7 +62,8 @@ def _accepted(form: Format, path: Path, rows: Sequence[Cells]) -> int:
     try:
         (table,) = form.layout.tables(path)
         columns, reasons = read_rows(form, table)
-    except ConfigError:
+    except ConfigError as error:
+        assert_one_line(error)
         middle = len(rows) // 2
         halves = (rows[:middle], rows[middle:]) if middle else ()
         return sum(_accepted(form, path, half) for half in halves)
@@ -97,7 +106,8 @@ def test_check_of_broken_files_raises_nothing_but_a_mistake_of_the_users(
             path.write_bytes(mutate_bytes(generator, data))
             try:
                 check = check_file(path)
-            except ConfigError:
+            except ConfigError as error:
+                assert_one_line(error)
                 refused += 1
             else:
                 assert check.rows_in == check.rows_out + sum(check.rejected.values())

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from tests.fuzz.files import assert_one_line
 from tests.fuzz.mutation import mutate_bytes, mutate_cells
 
 from tidegate_common.domain.enums import Exchange
@@ -41,9 +42,8 @@ def _load(path: Path) -> ReferenceTable | None:
     try:
         return load_reference(path)
     except ConfigError as error:
-        told = str(error)
-    assert "\n" not in told
-    return None
+        assert_one_line(error)
+        return None
 
 
 def _digits(cell: str) -> int:

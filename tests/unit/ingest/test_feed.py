@@ -389,3 +389,8 @@ def test_shorten_of_many_names_says_how_many_more() -> None:
     """A Level-2 file has two hundred columns."""
     assert shorten(["a", "b"]) == "a, b"
     assert shorten([str(number) for number in np.arange(14)]).endswith("10, 11 and 2 more")
+
+
+def test_shorten_of_damaged_names_is_one_short_line() -> None:
+    """A quote that nobody closes makes the rest of a file the name of its last column."""
+    assert shorten(["date", "a\nb", "x" * 1_000]) == f"date, 'a\\nb', {'x' * 40}"

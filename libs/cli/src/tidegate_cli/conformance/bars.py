@@ -15,6 +15,7 @@ from tidegate_common.domain.ids import parse_symbol
 from tidegate_common.domain.units import PRICE_SCALE, BoolArray, Float64Array, Int64Array
 from tidegate_common.errors import ConfigError
 from tidegate_ingest.adapters.daily_bars import BAR_LAYOUTS
+from tidegate_ingest.adapters.layouts import shorten
 from tidegate_ingest.adapters.tables import column_names
 from tidegate_ingest.engine.columns import RawBars
 
@@ -79,7 +80,7 @@ def read_bars(path: Path) -> DailyBars:
             suspended_count=int(raw.is_suspended.sum()),
         )
     names = ", ".join(layout.name for layout in BAR_LAYOUTS)
-    message = f"expected columns of one of: {names}; found: {', '.join(found)} ({path})"
+    message = f"expected columns of one of: {names}; found: {shorten(found)} ({path})"
     raise ConfigError(message)
 
 

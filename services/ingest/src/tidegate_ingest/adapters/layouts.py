@@ -9,6 +9,9 @@ from tidegate_ingest.adapters.tables import ColumnTable, column_names, join_tabl
 
 RawColumns = TypeVar("RawColumns")
 
+# Longer than the name of any column that we read.
+_NAME_MAX = 40
+
 
 def _any_name(_path: Path) -> None:
     """Accept every file name."""
@@ -77,6 +80,10 @@ def numbered(stem: str, first: int, count: int) -> tuple[str, ...]:
 
 
 def shorten(names: Sequence[str], count_max: int = 12) -> str:
-    """Return names as a list for an error message, cut where it grows too long."""
+    """Return names as a list for an error message, which is one line and not too long.
+
+    A file that is damaged or none of ours may have anything as the name of a column.
+    """
     more = len(names) - count_max
-    return ", ".join(names[:count_max]) + (f" and {more} more" if more > 0 else "")
+    shown = [(name if name.isprintable() else ascii(name))[:_NAME_MAX] for name in names]
+    return ", ".join(shown[:count_max]) + (f" and {more} more" if more > 0 else "")
