@@ -166,7 +166,8 @@ for name in "${stages[@]}"; do
 done
 
 say 'SIGTERM in the middle of a run, ms until each is gone; then while it starts'
-# Ended by itself: 0, or, before it has come to hear signals, as SIGTERM ends any process.
+# Ended by itself: 0; before it has come to hear signals as SIGTERM ends any process, and so does ingest
+# for good, whose 0 says that the feed is over.
 stopped() {
   id=$("${compose[@]}" ps --quiet "$1")
   [ "$(docker inspect --format '{{.State.Running}}' "$id")" = true ] \
@@ -180,7 +181,8 @@ stopped() {
 export TIDEGATE_COMPOSE_RUN='--instruments 300 --beats 4000'
 "${compose[@]}" up -d --no-build 2> /dev/null
 until "${compose[@]}" exec -T ingest python -I -S /opt/tidegate/bin/healthcheck.py /readyz; do sleep 1; done
-for name in ingest "${stages[@]}"; do stopped "$name" 0; done
+stopped ingest 143
+for name in "${stages[@]}"; do stopped "$name" 0; done
 for name in "${stages[@]}"; do
   docker start "$("${compose[@]}" ps --quiet "$name")" > /dev/null
   stopped "$name" '0 143'
