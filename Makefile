@@ -24,7 +24,8 @@ PACKAGES := libs/common services/ingest services/signals services/risk services/
             services/recorder services/api-gateway services/backtest libs/cli
 MANIFESTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml)
 FAST_TESTS := $(wildcard tests/unit tests/property tests/arch tests/contract)
-DRILLS := $(filter-out $(FAST_TESTS) tests/deploy,$(patsubst %/,%,$(wildcard tests/*/)))
+# The longest first, so that none of them is what all wait for at the end.
+DRILLS := tests/e2e $(filter-out $(FAST_TESTS) tests/deploy tests/e2e,$(patsubst %/,%,$(wildcard tests/*/)))
 COVERAGE_ARGS := --cov --cov-branch --cov-report=
 COVERAGE ?=
 
@@ -96,10 +97,11 @@ bench: setup
 
 # The fast tests side by side, then the drills on real servers, one after the other. A part in which
 # PYTEST_ARGS selects nothing (pytest's code 5) is no failure.
-# Drills wait for each other and for servers half of their time, so two files of them go side by side.
+# Drills wait for each other and for servers half of their time, so two files of them go side by side,
+# in the order of DRILLS: xdist's own begins with files of many tests, and the longest have one each.
 test: setup
 	@status=0; \
-	for part in "-n auto $(if $(COVERAGE),$(COVERAGE_ARGS)) $(FAST_TESTS)" "-n 2 --dist loadfile $(DRILLS)"; do \
+	for part in "-n auto $(if $(COVERAGE),$(COVERAGE_ARGS)) $(FAST_TESTS)" "-n 2 --dist loadfile --no-loadscope-reorder $(DRILLS)"; do \
 	  $(BIN)/python -m pytest $(PYTEST_ARGS) $$part || [ $$? -eq 5 ] || status=1; \
 	done; \
 	exit $$status

@@ -14,8 +14,9 @@ from tidegate_common.events.trace import TraceContext
 
 @dataclass(frozen=True, slots=True)
 class CollectedSpan:
-    """A span as it came."""
+    """A span as it came; `resource` is what is said of its process, `service` its name in that."""
 
+    resource: dict[str, str | int]
     service: str
     name: str
     kind: str
@@ -28,10 +29,11 @@ class CollectedSpan:
 
 
 class Collector:
-    """Listens on a free port while it is entered."""
+    """Listens on a free port while it is entered; a path before OTLP's own is no matter."""
 
     def __init__(self) -> None:
         self.spans: list[CollectedSpan] = []
+        self.paths: set[str] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -46,12 +48,13 @@ class Collector:
         self._server.server_close()
 
     def _take(self, path: str, body: bytes) -> None:
-        assert path == "/v1/traces"
+        assert path.endswith("/v1/traces")
+        self.paths.add(path)
         request = ExportTraceServiceRequest.FromString(body)
         for resource_spans in request.resource_spans:
-            service = str(_values(resource_spans.resource.attributes)["service.name"])
+            resource = _values(resource_spans.resource.attributes)
             for scope_spans in resource_spans.scope_spans:
-                self.spans += [_collected(service, span) for span in scope_spans.spans]
+                self.spans += [_collected(resource, span) for span in scope_spans.spans]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         take = self._take
@@ -71,11 +74,12 @@ class Collector:
         return Handler
 
 
-def _collected(service: str, span: SentSpan) -> CollectedSpan:
+def _collected(resource: dict[str, str | int], span: SentSpan) -> CollectedSpan:
     trace_id = int.from_bytes(span.trace_id, "big")
     parent_id = int.from_bytes(span.parent_span_id, "big")
     return CollectedSpan(
-        service=service,
+        resource=resource,
+        service=str(resource["service.name"]),
         name=span.name,
         kind=SentSpan.SpanKind.Name(span.kind),
         context=TraceContext(trace_id, int.from_bytes(span.span_id, "big")),

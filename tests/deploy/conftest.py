@@ -6,10 +6,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.deploy.manifests import ROOT, Overlay
 
+KUBERNETES = ROOT / "deploy/k8s"
 TOOLS_VARIABLE = "TIDEGATE_DEPLOY_TOOLS"
 OVERLAYS = ("dev", "prod")
+# Components that no overlay of ours names: rendered on top of the first one.
+OPTIONS = ("ingress",)
 
 
 @pytest.fixture(scope="session")
@@ -22,12 +26,13 @@ def tools() -> Path:
 
 @pytest.fixture(scope="session")
 def overlays(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Overlay, ...]:
-    """Return every overlay as kustomize renders it."""
+    """Return every overlay as kustomize renders it, and one with all that is off by default."""
     folder = tmp_path_factory.mktemp("overlays")
     found = []
-    for name in OVERLAYS:
+    for source in (*(KUBERNETES / "overlays" / name for name in OVERLAYS), with_options(folder)):
+        name = source.name
         done = subprocess.run(
-            [tools / "kubectl", "kustomize", ROOT / "deploy/k8s/overlays" / name],
+            [tools / "kubectl", "kustomize", source],
             capture_output=True,
             text=True,
             check=False,
@@ -38,6 +43,23 @@ def overlays(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ove
         path.write_text(done.stdout)
         found.append(Overlay(name, path))
     return tuple(found)
+
+
+def with_options(folder: Path) -> Path:
+    """Return an overlay of our own that names the components which no other does."""
+    made = folder / "options"
+    made.mkdir()
+    # kustomize takes no absolute paths, and goes by where a link leads.
+    up = os.path.relpath(KUBERNETES.resolve(), made.resolve())
+    said = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "tidegate-options",
+        "resources": [f"{up}/overlays/{OVERLAYS[0]}"],
+        "components": [f"{up}/components/{name}" for name in OPTIONS],
+    }
+    (made / "kustomization.yaml").write_text(yaml.safe_dump(said))
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.deploy.dashboards import rules
 from tests.deploy.manifests import (
     ROOT,
     Document,
@@ -30,6 +31,7 @@ WITHOUT_STAND_IN = {"grafana", "opentelemetry-collector-contrib", "jaeger"}
 # Started in this order, so that a run's first frames find everybody there.
 BEFORE_THE_FEED = {"signals", "recommendations", "risk", "execution", "recorder"}
 METRICS_PORT = "9100"
+VARIABLE = re.compile(r"\$\{[^}]*\}")
 PROGRAMS = (("docker", "compose"), ("docker-compose",))
 
 
@@ -49,7 +51,7 @@ def ours(services: dict[str, Document]) -> dict[str, Document]:
 
 def arguments_of(service: Document) -> list[str]:
     """Return a service's command as words."""
-    command = service["command"]
+    command = service.get("command", [])
     return command.split() if isinstance(command, str) else command
 
 
@@ -128,7 +130,7 @@ def test_health_is_checked_and_waited_for(services: dict[str, Document]) -> None
             assert service["restart"] == "no"
             continue
         if name == "otel-collector":
-            # Nothing in its image could ask: Prometheus has it as a job (below).
+            # Nothing in its image could ask: Prometheus does, and an alert listens (below).
             assert check == {"disable": True}
             continue
         assert check["test"][0] == "CMD"
@@ -186,6 +188,17 @@ def test_prometheus_asks_every_service_for_its_metrics(services: dict[str, Docum
     assert all((folder / name).is_file() for name in config["rule_files"])
 
 
+def test_collector_that_is_gone_is_told(services: dict[str, Document]) -> None:
+    """It has no health check of its own, so its port of metrics is asked, and an alert listens."""
+    collector = yaml.safe_load((ROOT / "deploy/otel/collector.yaml").read_text())
+    (reader,) = collector["service"]["telemetry"]["metrics"]["readers"]
+    (alert,) = (each for each in rules() if each.get("alert") == "TidegateCollectorDown")
+
+    assert reader["pull"]["exporter"]["prometheus"]["port"] == 8888
+    assert alert["expr"] == 'up{job="otel-collector"} == 0'
+    assert services["otel-collector"]["healthcheck"] == {"disable": True}
+
+
 def test_traces_go_from_the_collector_to_the_store(services: dict[str, Document]) -> None:
     """Each end names the other's port, and every part of a pipeline is one that is set up."""
     collector, store = (
@@ -202,6 +215,7 @@ def test_traces_go_from_the_collector_to_the_store(services: dict[str, Document]
     assert store["receivers"]["otlp"]["protocols"] == {"grpc": {"endpoint": "0.0.0.0:4317"}}
     received = collector["receivers"]["otlp"]["protocols"]
     assert received == {"http": {"endpoint": "0.0.0.0:4318"}}
+    assert collector["extensions"] == {"health_check": {"endpoint": "0.0.0.0:13133"}}
     assert services["otel-collector"]["depends_on"] == {"jaeger": {"condition": "service_healthy"}}
 
 
@@ -216,6 +230,23 @@ def test_files_that_are_mounted_are_there(services: dict[str, Document]) -> None
 
     assert {mount for mount in mounts if not (ROOT / mount).exists()} == set()
     assert len(mounts) >= 6
+
+
+def test_paths_that_are_named_are_mounted(services: dict[str, Document]) -> None:
+    """What is written elsewhere is gone with its container, and who reads it finds nothing."""
+    sources: dict[str, set[str]] = {}
+    for name, service in services.items():
+        volumes = [VARIABLE.sub("variable", each) for each in service.get("volumes", ())]
+        mounts = {each.split(":")[1]: each.split(":")[0] for each in volumes}
+        for target, source in mounts.items():
+            sources.setdefault(target, set()).add(source)
+        environment = service.get("environment", {})
+        named = [text for key, text in environment.items() if key.startswith("TIDEGATE_")]
+        named += [word.partition("=")[2] for word in arguments_of(service) if "=" in word]
+        for path in (Path(text) for text in named if text.startswith("/")):
+            assert {str(each) for each in (path, *path.parents)} & set(mounts), (name, path)
+
+    assert all(len(found) == 1 for found in sources.values()), sources
 
 
 def test_variables_are_settings_of_who_is_given_them(services: dict[str, Document]) -> None:

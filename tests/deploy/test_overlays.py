@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ import aiohttp
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
+from tests.deploy.conftest import OPTIONS, OVERLAYS
 from tests.deploy.manifests import (
     LONG_RUNNING,
     ROOT,
@@ -35,6 +37,8 @@ OPERATORS = (
     "monitoring.coreos.com/",
 )
 USER_ID_MIN = 10_000
+# A cluster's network of pods is this large at the most: whoever is in it is believed.
+NETWORK_OF_PODS_BITS = 12
 TOPIC = re.compile(r"\b[a-z]+\.[a-z]+\.v[0-9]+\b")
 METRIC = re.compile(r"\btidegate_[a-z_]+\b")
 SERIES_OF_A_HISTOGRAM = re.compile(r"_(?:bucket|count|sum)$")
@@ -308,6 +312,46 @@ def test_nothing_may_talk_but_what_is_named(overlays: tuple[Overlay, ...]) -> No
             named = {f"TIDEGATE_{server.upper()}__URL_FILE" for server in servers}
             if container in workload.pod["containers"]:
                 assert named <= set(environment)
+
+
+def test_ingress_leads_to_the_gateway_alone_and_by_tls(overlays: tuple[Overlay, ...]) -> None:
+    """Off by default; its controller alone reaches the gateway, and may say for whom it asks."""
+    (overlay,) = (overlay for overlay in overlays if overlay.of_kind("Ingress"))
+    ingress = overlay.named("Ingress", "gateway")["spec"]
+    gateway = Workload("Deployment", "gateway", overlay.named("Deployment", "gateway"))
+    service = overlay.named("Service", "gateway")["spec"]
+    (policy,) = overlay.named("NetworkPolicy", "allow-gateway")["spec"]["ingress"]
+
+    (rule,), (tls,) = ingress["rules"], ingress["tls"]
+    (path,) = rule["http"]["paths"]
+    environment = overlay.environment(gateway.containers[0])
+
+    assert overlay.name == "options"
+    assert tls["hosts"] == [rule["host"]]
+    assert tls["secretName"]
+    assert path == {
+        "path": "/",
+        "pathType": "Prefix",
+        "backend": {"service": {"name": "gateway", "port": {"name": "http"}}},
+    }
+    assert "http" in {each["name"] for each in service["ports"]}
+    assert policy["ports"] == [{"port": "http", "protocol": "TCP"}]
+    (peer,) = policy["from"]
+    assert set(peer) == {"namespaceSelector"}
+    network = ip_network(environment["TIDEGATE_GATEWAY_TRUSTED_PROXIES"])
+    assert network.is_private
+    assert network.prefixlen >= NETWORK_OF_PODS_BITS
+
+
+def test_components_are_each_in_an_overlay_that_is_checked() -> None:
+    """One that nobody renders may be wrong for ever."""
+    folder = ROOT / "deploy/k8s"
+    named = set(OPTIONS)
+    for name in OVERLAYS:
+        said = yaml.safe_load((folder / "overlays" / name / "kustomization.yaml").read_text())
+        named |= {Path(each).name for each in said["components"]}
+
+    assert named == {path.name for path in (folder / "components").iterdir()}
 
 
 def test_production_holds_no_password(overlays: tuple[Overlay, ...]) -> None:

@@ -18,6 +18,14 @@ from tidegate_common.events.trace import TraceContext
 from tidegate_common.runtime.system_clock import SystemClock
 
 LATENCY = "tidegate_stage_latency_seconds_count"
+LATENCY_SUM = "tidegate_stage_latency_seconds_sum"
+
+
+class AheadClock(SystemClock):
+    """A clock of another machine, an hour ahead of ours."""
+
+    def now_ns(self) -> int:
+        return super().now_ns() + 3_600 * 10**9
 
 
 def traced_inputs(beat_count: int) -> list[Message]:
@@ -51,14 +59,33 @@ async def test_beats_that_were_sent_before_the_start_are_neither_measured_nor_tr
 async def test_beats_that_were_sent_after_the_start_are_measured_and_traced() -> None:
     """Each once; beat 0 has no orders before it, and so no trace."""
     bus, kept = await clocked_bus(), KeptSpans()
-    stage = Stage(bus, tracer=kept)
+    stage, clock = Stage(bus, tracer=kept), SystemClock()
+    published_ns = clock.now_ns()
     await bus.publish(traced_inputs(BEATS))
 
     await stage.live(BEATS)
 
     assert stage.metric(LATENCY) == BEATS
-    assert len(kept.named(f"process {ORDERS.name}")) == BEATS - 1
-    assert len(kept.named(f"send {DECISIONS.name}")) == BEATS - 1
+    seconds = stage.metric(LATENCY_SUM)
+    assert seconds is not None
+    # No beat can have taken longer than all together; Kafka keeps whole milliseconds.
+    assert 0 <= seconds <= BEATS * ((clock.now_ns() - published_ns) / 1e9 + 0.001)
+    processed, sent = kept.named(f"process {ORDERS.name}"), kept.named(f"send {DECISIONS.name}")
+    assert len(processed) == len(sent) == BEATS - 1
+    for process, send in zip(processed, sent, strict=True):
+        assert published_ns < process.start_ns < send.start_ns <= send.end_ns == process.end_ns
+
+
+async def test_frames_of_a_clock_that_is_ahead_took_no_time() -> None:
+    """Ingest may be on another machine; a negative latency would be no number at all."""
+    bus = MemoryBus(AheadClock())
+    await bus.create_topics(TOPICS)
+    stage = Stage(bus)
+    await bus.publish(inputs(BEATS))
+
+    await stage.live(BEATS)
+
+    assert (stage.metric(LATENCY), stage.metric(LATENCY_SUM)) == (BEATS, 0)
 
 
 async def test_traced_stage_that_crashes_says_the_same_headers_again() -> None:

@@ -37,7 +37,10 @@ def test_config_has_a_job_of_each_service_and_an_instance_of_each_process() -> N
         ("recorder", "recorder", ["127.0.0.1:5"]),
     ]
     assert config.keys() == {"global", "scrape_configs"}
-    assert set(config["global"].values()) == {"15s"}
+    # Prometheus takes no configuration whose scrapes may last longer than the time between them.
+    assert config["global"] == dict.fromkeys(
+        ("scrape_interval", "scrape_timeout", "evaluation_interval"), "15s"
+    )
 
 
 def test_config_names_rules_and_alertmanager_where_they_are_given(

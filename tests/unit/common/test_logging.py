@@ -35,10 +35,14 @@ def test_line_of_a_traced_beat_names_its_trace() -> None:
     """From a log to the trace in one step; a beat that is not traced names none."""
     line = LINE | {"run": "run-1", "beat": 7}
 
-    traced, untraced = (ProcessFacts("risk", ratio)(None, "info", dict(line)) for ratio in (1, 0))
+    # Beat 7 of this run is among a sixth of all.
+    said = {
+        ratio: ProcessFacts("risk", ratio)(None, "info", dict(line)) for ratio in (1, 0.2, 0.1, 0)
+    }
 
-    assert traced["trace_id"] == trace_id_text(beat_trace_id(RunId("run-1"), 7))
-    assert "trace_id" not in untraced
+    traced = {ratio: found.get("trace_id") for ratio, found in said.items()}
+    trace_id = trace_id_text(beat_trace_id(RunId("run-1"), 7))
+    assert traced == {1: trace_id, 0.2: trace_id, 0.1: None, 0: None}
 
 
 def test_line_of_no_beat_names_no_trace() -> None:
@@ -54,6 +58,7 @@ def test_sentence_of_a_library_is_a_value_and_no_event() -> None:
         "import logging\n"
         "from tidegate_common.runtime.logging import ProcessFacts, configure_logging\n"
         "configure_logging(ProcessFacts('risk'), log_format='json', log_level='info')\n"
+        "logging.getLogger('aiokafka.client').info('All is well')\n"
         "logging.getLogger('aiokafka.client').error('Failed fetch from %s', 1)\n"
     )
 
@@ -62,7 +67,7 @@ def test_sentence_of_a_library_is_a_value_and_no_event() -> None:
     )
 
     line = json.loads(done.stderr)
-    assert line.pop("timestamp")
+    assert line.pop("timestamp").endswith("Z")
     assert line == {
         "event": "library_said",
         "library": "aiokafka.client",

@@ -1,6 +1,9 @@
 """Spans on their way to a collector: what it is sent, and what happens when it is away."""
 
+import logging
+import os
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,10 +15,11 @@ from tests.collector import Collector
 
 from tidegate_common.events.trace import TraceContext
 from tidegate_common.runtime import otlp
-from tidegate_common.runtime.otlp import OtlpTracer, TellingExporter
+from tidegate_common.runtime.otlp import CLOSING_THREAD, OtlpTracer, TellingExporter
 from tidegate_common.runtime.tracing import Span
 
 PARENT, LINK = TraceContext(7, 1), TraceContext(8, 2)
+BURST = 4_000
 SPAN = Span(
     name="process signal.scores.v1",
     kind="consumer",
@@ -44,13 +48,16 @@ def deaf_address() -> Iterator[str]:
 
 def test_tracer_sends_spans_as_they_were_told(collector: Collector) -> None:
     """Ids, times, links and attributes, under the service's name; the end sends what is kept."""
-    tracer = OtlpTracer(service="risk", endpoint=f"{collector.url}/", ratio=0.5)
+    tracer = OtlpTracer(service="risk", endpoint=f"{collector.url}/desk/", ratio=0.5)
 
     tracer.tell(SPAN)
     tracer.close()
 
     (told,) = collector.spans
     assert tracer.ratio == 0.5
+    assert collector.paths == {"/desk/v1/traces"}
+    assert told.resource["service.namespace"] == "tidegate"
+    assert str(told.resource["service.instance.id"]).endswith(f":{os.getpid()}")
     assert (told.service, told.name, told.kind) == ("risk", SPAN.name, "SPAN_KIND_CONSUMER")
     assert (told.context, told.parent, told.links) == (SPAN.context, PARENT, (LINK,))
     assert (told.start_ns, told.end_ns) == (1_000, 2_000)
@@ -62,10 +69,26 @@ def test_tracer_of_a_first_span_says_no_parent(collector: Collector) -> None:
     tracer = OtlpTracer(service="ingest", endpoint=collector.url, ratio=1)
 
     tracer.tell(Span("send x", "producer", PARENT, None, start_ns=1, end_ns=2))
+    tracer.tell(Span("POST /x", "server", LINK, None, start_ns=1, end_ns=2))
     tracer.close()
 
-    (told,) = collector.spans
-    assert told.parent is None
+    kinds = [told.kind for told in collector.spans]
+    assert kinds == ["SPAN_KIND_PRODUCER", "SPAN_KIND_SERVER"]
+    assert [told.parent for told in collector.spans] == [None, None]
+
+
+def test_tracer_keeps_what_a_burst_says(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second of a run at full speed waits in the queue; the library's own would drop most."""
+    monkeypatch.setattr(otlp, "_CLOSE_SECONDS_MAX", 60.0)
+    tracer = OtlpTracer(service="risk", endpoint=collector.url, ratio=1)
+
+    for _ in range(BURST):
+        tracer.tell(SPAN)
+    tracer.close()
+
+    assert len(collector.spans) == BURST
 
 
 def test_tracer_without_an_answer_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +101,10 @@ def test_tracer_without_an_answer_ends_all_the_same(monkeypatch: pytest.MonkeyPa
         for _ in range(9_000):
             tracer.tell(SPAN)
         tracer.close()
+
+        # The library still tries, and nobody hears of each of its tries.
+        assert CLOSING_THREAD in {thread.name for thread in threading.enumerate()}
+        assert not logging.getLogger("opentelemetry.sdk").isEnabledFor(logging.ERROR)
 
 
 class ScriptedExporter(SpanExporter):

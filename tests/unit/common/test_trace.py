@@ -48,6 +48,8 @@ def test_traceparent_is_read_as_it_was_written() -> None:
 
     assert context.traceparent() == TRACEPARENT
     assert parse_traceparent(TRACEPARENT) == context
+    # Of its flags the first bit says that it is sampled; what others mean is not ours.
+    assert parse_traceparent(TRACEPARENT[:-2] + b"03") == context
 
 
 @pytest.mark.parametrize(
@@ -79,3 +81,7 @@ def test_sampling_takes_its_share_and_the_same_again() -> None:
     assert not any(is_sampled(each, 0) for each in ids)
     assert all(is_sampled(each, 1) for each in ids)
     assert is_sampled((1 << 128) - 1, 1)
+    # By the lower half alone, as every other program of OpenTelemetry's that sees the id.
+    assert is_sampled(1 << 127, 0.1)
+    assert not is_sampled(1 << 127, 0)
+    assert not is_sampled((1 << 64) - 1, 0.9)

@@ -9,7 +9,7 @@ from tidegate_common.bus.headers import beat_message, frame_message, trace_of
 from tidegate_common.bus.processor import Slot
 from tidegate_common.clock import ManualClock
 from tidegate_common.domain.enums import ControlCommand
-from tidegate_common.domain.ids import RequestId, RunId
+from tidegate_common.domain.ids import AccountId, RequestId, RunId
 from tidegate_common.events.message import Message, Origin
 from tidegate_common.events.orders import ControlRequest, RequestEnvelope
 from tidegate_common.events.topics import DECISIONS, FILLS, ORDERS, REQUESTS, SCORES, TICKS
@@ -76,10 +76,12 @@ def test_beat_with_scores_goes_on_with_their_trace_and_links_the_rest() -> None:
     assert (process.start_ns, process.end_ns) == (1_000, 2_500)
     assert process.attributes["messaging.destination.name"] == SCORES.name
     assert process.attributes["messaging.batch.message_count"] == 4
+    assert process.attributes["messaging.operation.type"] == "process"
     assert process.attributes["tidegate.beat"] == 5
     assert process.attributes["tidegate.producer"] == "toy-0"
     assert [span.name for span in sent] == [f"send {DECISIONS.name}", f"send {ORDERS.name}"]
     assert [span.attributes["messaging.batch.message_count"] for span in sent] == [2, 1]
+    assert {span.attributes["messaging.operation.type"] for span in sent} == {"send"}
     assert {span.parent for span in sent} == {process.context}
     assert {(span.start_ns, span.end_ns) for span in sent} == {(2_000, 2_500)}
 
@@ -93,10 +95,36 @@ def test_messages_say_the_spans_that_are_kept_of_them() -> None:
     carried = tracer.carry(result)
     tracer.tell(carried, TAKING, SENDING)
 
-    decisions, orders = kept.spans[1:]
+    process, decisions, orders = kept.spans
     expected = [decisions.context, decisions.context, orders.context]
     assert contexts(list(carried.messages)) == expected
     assert tracer.carry(result) == carried
+    assert len({process.context, decisions.context, orders.context}) == 3
+
+
+def test_spans_of_two_runs_are_not_the_same() -> None:
+    """A frame of another run with this one's trace, which nobody sends, is still another span."""
+    kept = KeptSpans()
+    tracer = risk_tracer(kept)
+    result = beat((FRAME, SCORE, None, None))
+
+    tracer.tell(result, TAKING, SENDING)
+    tracer.tell(replace(result, stamp=make_stamp(5, run_id="other")), TAKING, SENDING)
+
+    contexts_of_both = [span.context for span in kept.spans]
+    assert len(contexts_of_both) == 6
+    assert len(set(contexts_of_both)) == 6
+
+
+def test_frames_of_one_sending_are_one_link_and_counts_of_the_stage_are_told() -> None:
+    """All shards' frames name the span that sent them; a store shows each link it is given."""
+    kept, processor = KeptSpans(), ToyProcessor(slots=RISK_SLOTS)
+    processor.counts = {"orders": 3}
+
+    StageTracer(kept, processor).tell(beat((FRAME, SCORE, FRAME, FILL)), TAKING, SENDING)
+
+    assert kept.spans[0].links == (FRAME, FILL)
+    assert kept.spans[0].attributes["tidegate.orders"] == 3
 
 
 def test_beat_without_scores_goes_on_with_its_frame() -> None:
@@ -106,6 +134,7 @@ def test_beat_without_scores_goes_on_with_its_frame() -> None:
     risk_tracer(kept).tell(beat((FRAME, None, None, None)), TAKING, SENDING)
 
     assert kept.spans[0].parent == FRAME
+    assert kept.spans[0].attributes["messaging.batch.message_count"] == 1
 
 
 def test_beat_with_traced_fills_alone_is_not_traced() -> None:
@@ -155,6 +184,8 @@ def test_request_that_enters_is_told_in_its_own_trace_and_linked_both_ways() -> 
     assert entering.context.trace_id == request_trace_id(None, RequestId("halt-1"))
     assert entering.links == (process.context,)
     assert entering.parent in process.links
+    assert entering.parent != entering.context
+    assert (entering.start_ns, entering.end_ns) == (TAKING.start_ns, TAKING.end_ns)
     assert entering.attributes["tidegate.beat"] == 5
 
 
@@ -254,6 +285,23 @@ def test_request_has_a_server_span_and_a_sending_one() -> None:
     assert (sent.start_ns, sent.end_ns) == (2_000, 3_000)
     assert trace_of(carried) == sent.context
     assert trace_of(replace(carried, headers=())) is None
+
+
+def test_requests_of_two_accounts_have_two_traces() -> None:
+    """One name may be used by each account."""
+    kept = KeptSpans()
+    asked = [
+        ControlRequest(RequestId("halt-1"), ControlCommand.HALT, AccountId(account))
+        for account in ("A1", "A2")
+    ]
+
+    for each in asked:
+        envelope = RequestEnvelope(control=each)
+        request_tracer(kept, ManualClock()).tell(envelope, message_count=1)
+
+    traces = [span.context.trace_id for span in kept.named("POST /v1/control")]
+    assert traces == [request_trace_id(each.account_id, each.request_id) for each in asked]
+    assert len(set(traces)) == 2
 
 
 def test_request_without_tracer_or_sample_changes_nothing() -> None:

@@ -1,5 +1,7 @@
 """How long beats take to their rows, and in which traces that is told."""
 
+from dataclasses import replace
+
 from tests.unit.common.tracers import KeptSpans
 
 from tidegate_common.bus.headers import with_trace
@@ -149,6 +151,29 @@ def test_traces_of_two_transactions_are_two_spans() -> None:
     ids = [span.context.span_id for span in watched.kept.spans]
     assert len(set(ids)) == 2
     assert [span.context.span_id for span in again.kept.spans] == ids
+
+
+def test_span_begins_with_the_first_message_of_its_transaction() -> None:
+    """A long one shows that it was."""
+    watched = Watched()
+
+    watched.watch.take(frame(4, trace=FRAME))
+    watched.clock.advance(2)
+    watched.commit(said(SCORES, 4, SCORE))
+
+    (span,) = watched.kept.spans
+    assert span.end_ns - span.start_ns == 2_500_000_000
+
+
+def test_spans_of_one_topic_in_two_transactions_are_two() -> None:
+    """A trace has many messages of a topic, and each is at a place of its own."""
+    watched = Watched()
+    first = said(SCORES, 4, SCORE)
+
+    watched.commit(first)
+    watched.commit(replace(first, offset=first.offset + 1))
+
+    assert len({span.context.span_id for span in watched.kept.spans}) == 2
 
 
 def test_watch_without_tracer_measures_alone() -> None:

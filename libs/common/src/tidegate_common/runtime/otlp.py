@@ -23,6 +23,7 @@ from tidegate_common.runtime.logging import get_logger
 from tidegate_common.runtime.tracing import Span
 
 TRACES_PATH: Final = "/v1/traces"
+CLOSING_THREAD: Final = "traces-close"
 # 8,192 spans of about 2 KB: what a beat a millisecond says in two seconds, all of it traced.
 _QUEUE_SPANS_MAX: Final = 8_192
 _SEND_EVERY_MS: Final = 1_000
@@ -89,7 +90,7 @@ class OtlpTracer:
 
     def close(self) -> None:
         """Send what is kept, within two seconds; what is not sent by then is lost."""
-        closing = Thread(target=self._processor.shutdown, daemon=True)
+        closing = Thread(target=self._processor.shutdown, name=CLOSING_THREAD, daemon=True)
         closing.start()
         closing.join(_CLOSE_SECONDS_MAX)
 
