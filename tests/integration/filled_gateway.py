@@ -76,7 +76,7 @@ class Served:
 @contextmanager
 def filled_gateway(postgres: str, redis_url: str, archive: Path) -> Iterator[Served]:
     """Serve a gateway beside the test, in a thread of its own."""
-    with recorded_database(postgres, SCRIPT, archive) as dsn:
+    with recorded_database(postgres, archive, SCRIPT) as dsn:
         ready: list[Served] = []
         is_up, stop = threading.Event(), threading.Event()
 
@@ -139,7 +139,6 @@ async def _resources(
     ring = KeyRing(store.live, SystemClock())
     await ring.refresh()
     reads = Reads(pool, timeout_seconds=5)
-    clock = SystemClock()
     async with asyncio.TaskGroup() as tasks:
         # Keys that nobody looks at again are good for five minutes, and a search takes longer.
         keeping = tasks.create_task(ring.keep_fresh())
@@ -152,8 +151,14 @@ async def _resources(
                 then=History(reads),
                 lineages=Lineages(reads, FrameArchive(archive, timeout_seconds=30)),
                 security=Security(keys=ring),
-                memory=RedisMemory(redis, key_prefix=KEY_PREFIX, seconds=60, clock=clock),
-                records=Records(pool, timeout_seconds=5),
+                memory=RedisMemory(
+                    redis,
+                    key_prefix=KEY_PREFIX,
+                    seconds=60,
+                    clock=SystemClock(),
+                    timeout_seconds=PATIENT_SECONDS,
+                ),
+                records=Records(reads),
             ),
             keys[0][0],
             keys[1][0],

@@ -33,17 +33,17 @@ NOWHERE_REDIS = "redis://127.0.0.1:1/0"
 
 async def record(
     dsn: str,
-    script: ScriptedRun,
-    *,
+    *scripts: ScriptedRun,
     archive: Path | None = None,
     quotes: QuoteCopies | None = None,
 ) -> None:
-    """Record a run whole."""
+    """Record runs whole, one after the other."""
     await migrate(dsn)
-    shards = script.shard_count
+    shards = scripts[0].shard_count
     bus = MemoryBus()
     await bus.create_topics(all_topics(shard_count=shards))
-    await bus.publish(script.messages())
+    for script in scripts:
+        await bus.publish(script.messages())
     pool = await open_pool(dsn, service="test")
     recorder = Recorder(
         bus=bus,
@@ -60,9 +60,9 @@ async def record(
 
 
 @contextmanager
-def recorded_database(server: str, script: ScriptedRun, archive: Path) -> Iterator[str]:
-    """Record a run into a database of its own, for tests that only read."""
-    name = f"tidegate_recorded_{script.run_id.replace('-', '_')}"
+def recorded_database(server: str, archive: Path, *scripts: ScriptedRun) -> Iterator[str]:
+    """Record runs into a database of its own, for tests that only read."""
+    name = f"tidegate_recorded_{scripts[0].run_id.replace('-', '_')}"
 
     async def execute(sql: str) -> None:
         admin = await asyncpg.connect(server)
@@ -72,7 +72,7 @@ def recorded_database(server: str, script: ScriptedRun, archive: Path) -> Iterat
     dsn = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     asyncio.run(execute(f"CREATE DATABASE {name}"))
     try:
-        asyncio.run(record(dsn, script, archive=archive))
+        asyncio.run(record(dsn, *scripts, archive=archive))
         yield dsn
     finally:
         asyncio.run(execute(f"DROP DATABASE {name} WITH (FORCE)"))

@@ -3,14 +3,14 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.integration.filled_gateway import Served, filled_gateway
+from tests.integration.filled_gateway import Served
 
+PATIENT_SECONDS = 60.0
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
 EXAMPLE = re.compile(
     r"### (?P<method>[A-Z]+) (?P<path>\S+)\n\n[^\n]+\n\n"
@@ -44,17 +44,6 @@ def examples() -> list[Example]:
     ]
 
 
-@pytest.fixture(scope="module")
-def served(
-    postgres_server: str,
-    redis_server: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Served]:
-    """Serve a filled gateway to all tests."""
-    with filled_gateway(postgres_server, redis_server, tmp_path_factory.mktemp("archive")) as one:
-        yield one
-
-
 def ask(command: str, served: Served) -> httpx.Response:
     """Do what a curl command does."""
     line = command.replace("\\\n", " ")
@@ -74,12 +63,12 @@ def ask(command: str, served: Served) -> httpx.Response:
         else:
             assert not url
             url = word
-    return httpx.request(method, url, headers=headers, content=content)
+    return httpx.request(method, url, headers=headers, content=content, timeout=PATIENT_SECONDS)
 
 
 def test_api_document_has_every_operation_once(served: Served) -> None:
     """Neither forgotten nor gone."""
-    document = httpx.get(f"{served.url}/openapi.json").json()
+    document = httpx.get(f"{served.url}/openapi.json", timeout=PATIENT_SECONDS).json()
     offered = [
         (method.upper(), path) for path, methods in document["paths"].items() for method in methods
     ]

@@ -26,14 +26,19 @@ from tidegate_common.codec import encode_event
 from tidegate_common.errors import ConfigError, TransientError
 from tidegate_common.events.backtests import BacktestJob
 from tidegate_common.events.message import Message
+from tidegate_common.events.outcome import RunSummary
 from tidegate_common.events.topics import BACKTESTS
 from tidegate_common.runtime.system_clock import SystemClock
 from tidegate_common.store.postgres import Pool, migrate, open_pool
+from tidegate_common.store.reads import Reads
 from tidegate_common.testing.scripted_run import all_topics
 from tidegate_gateway.records import Records
 from tidegate_gateway.schemas.backtests import BacktestResultView
 
 JOB = BacktestJob("bt-1", "desk", 5, instruments=5, beats=30, days=2, accounts=2, seed=3)
+# The weekdays of a month; a price that falls every day is bought on the fifteenth of them.
+JANUARY_DAYS = [day for day in range(2, 32) if day % 7 not in {6, 0}]
+BARS_JOB = BacktestJob("bt-1", "desk", 5, strategies=("rsi_reversal",))
 FOREVER = (sys.executable, "-c", "import sys; sys.stdin.read()")
 PATIENCE_SECONDS = 120.0
 
@@ -86,7 +91,7 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     bus = MemoryBus()
     await bus.create_topics(all_topics())
     pool = await open_pool(postgres_dsn, service="test")
-    yield Desk(bus, pool, Records(pool, timeout_seconds=10))
+    yield Desk(bus, pool, Records(Reads(pool, timeout_seconds=10)))
     await pool.close()
 
 
@@ -114,6 +119,37 @@ async def test_job_comes_to_what_the_command_comes_to(desk: Desk) -> None:
     assert done.started_ns is not None
     assert done.ended_ns is not None
     assert status == {"running": None, "ended": 1}
+
+
+async def test_job_with_a_reference_comes_to_what_the_command_comes_to(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Its dividend is booked; without the file the same bars come to less."""
+    closes = [(day, 20 - number / 10) for number, day in enumerate(JANUARY_DAYS)]
+    bars = [
+        f"2024-01-{day:02},sh.600000,{close:.2f},{close:.2f},{close:.2f},{close:.2f},"
+        f"{close + 0.1:.2f},1000000,10000000,1,0"
+        for day, close in closes
+    ]
+    columns = "date,code,open,high,low,close,preclose,volume,amount,tradestatus,isST"
+    (tmp_path / "bars.csv").write_text("\n".join([columns, *bars]))
+    (tmp_path / "reference.csv").write_text("symbol,date,cash\n600000.SH,2024-01-31,0.5\n")
+    job = msgspec.structs.replace(BARS_JOB, files=("bars.csv",), reference="reference.csv")
+
+    def outcome_of(job: BacktestJob) -> RunSummary:
+        options = options_of(JobOrder(job, str(tmp_path), "", 10_000))
+        return backtest(compose_run(options, SystemClock()), SystemClock())
+
+    expected = outcome_of(job)
+    without = outcome_of(msgspec.structs.replace(job, reference=""))
+    async with desk.working(feeds_dir=str(tmp_path)):
+        await desk.ask(job)
+        done = await desk.until_ended()
+
+    assert done.summary is not None, done.reason
+    assert done.summary.outcome_sha256 == expected.outcome_sha256
+    assert done.summary.fills > 0
+    assert expected.final_nav_fen > without.final_nav_fen
 
 
 async def test_jobs_are_listed_newest_first_in_pages(desk: Desk) -> None:

@@ -31,6 +31,8 @@ from tidegate_recorder.adapters.quotes import QuoteCopies
 
 # Ends with the last orders half filled.
 SCRIPT = ScriptedRun(run_id=RunId("reads"), beat_count=8)
+# Of the same day, accounts and instruments: nothing of it may show where nobody asks for it.
+BEFORE = ScriptedRun(run_id=RunId("before"), beat_count=12, accounts=("A0", "A1", "A2"))
 OPENS, BEAT_3 = "2023-02-01T09:30:00+08:00", "2023-02-01T09:30:09+08:00"
 
 
@@ -43,7 +45,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def recorded_dsn(postgres_server: str, archive: Path) -> Iterator[str]:
     """Record the run once for all tests."""
-    with recorded_database(postgres_server, SCRIPT, archive) as dsn:
+    with recorded_database(postgres_server, archive, BEFORE, SCRIPT) as dsn:
         yield dsn
 
 

@@ -4,27 +4,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.filled_gateway import Served, filled_gateway
+from tests.integration.filled_gateway import Served
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 # Random examples an operation, for a long search; none where time is short, and then every run asks
 # the same: the document's own examples, and each bound of each parameter from both sides.
 EXAMPLES = int(os.environ.get("TIDEGATE_SCHEMATHESIS_EXAMPLES", "0"))
-
-
-@pytest.fixture(scope="module")
-def served(
-    postgres_server: str,
-    redis_server: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Served]:
-    """Serve a filled gateway to all tests."""
-    with filled_gateway(postgres_server, redis_server, tmp_path_factory.mktemp("archive")) as one:
-        yield one
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from tidegate_common.events.message import Message
 from tidegate_common.events.risk import ControlOutcome
 from tidegate_common.events.topics import AUDITS
 from tidegate_common.store.postgres import Pool, migrate, open_pool
+from tidegate_common.store.reads import Reads
 from tidegate_common.testing.scripted_run import ScriptedRun, all_topics
 from tidegate_gateway.records import Records
 from tidegate_gateway.security.callers import LOCAL, Caller, Role
@@ -36,6 +37,7 @@ from tidegate_recorder.adapters.tables import Tables
 from tidegate_recorder.shell import Recorder, RecorderOptions
 
 NOWHERE = "redis://127.0.0.1:1/0"
+PATIENT_SECONDS = 30.0
 SCRIPT = ScriptedRun()
 
 
@@ -65,7 +67,29 @@ async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
 def limiter(redis: Redis, rate: Rate, prefix: str) -> RedisLimiter:
     """Return a limiter as one gateway has it."""
     clock = ManualClock()
-    return RedisLimiter(redis, LocalLimiter(rate, clock), key_prefix=prefix, clock=clock)
+    return patient_limiter(redis, rate, prefix, clock)
+
+
+def patient_limiter(redis: Redis, rate: Rate, prefix: str, clock: ManualClock) -> RedisLimiter:
+    """Return a limiter that waits for a busy machine."""
+    return RedisLimiter(
+        redis,
+        LocalLimiter(rate, clock),
+        key_prefix=prefix,
+        clock=clock,
+        timeout_seconds=PATIENT_SECONDS,
+    )
+
+
+def patient_memory(redis: Redis, prefix: str) -> RedisMemory:
+    """Return a memory that waits for a busy machine."""
+    return RedisMemory(
+        redis,
+        key_prefix=prefix,
+        seconds=60,
+        clock=ManualClock(),
+        timeout_seconds=PATIENT_SECONDS,
+    )
 
 
 async def test_limiter_gateways_share_a_keys_rate(redis: Redis, prefix: str) -> None:
@@ -86,7 +110,7 @@ async def test_limiter_asks_redis_once_for_a_block(redis: Redis, prefix: str) ->
     """A block is a twentieth of the burst; what is not served out in a second is lost."""
     rate = Rate(per_second=0.001, burst=40)
     clock = ManualClock()
-    one = RedisLimiter(redis, LocalLimiter(rate, clock), key_prefix=prefix, clock=clock)
+    one = patient_limiter(redis, rate, prefix, clock)
     other = limiter(redis, rate, prefix)
 
     first = await one.take("a")
@@ -138,7 +162,7 @@ async def test_limiter_redis_away_is_held_here(prefix: str) -> None:
 
 async def test_memory_knows_what_was_published(redis: Redis, prefix: str) -> None:
     """Only that is not sent again."""
-    memory = RedisMemory(redis, key_prefix=prefix, seconds=60, clock=ManualClock())
+    memory = patient_memory(redis, prefix)
 
     first = await memory.begin("A1:q1", "d1")
     unsure = await memory.begin("A1:q1", "d1")
@@ -156,7 +180,7 @@ async def test_memory_other_request_while_one_is_under_way_is_other(
     redis: Redis, prefix: str
 ) -> None:
     """Also before the first one is kept."""
-    memory = RedisMemory(redis, key_prefix=prefix, seconds=60, clock=ManualClock())
+    memory = patient_memory(redis, prefix)
     await memory.begin("A1:q1", "d1")
 
     assert await memory.begin("A1:q1", "d2") is Known.OTHER
@@ -165,7 +189,7 @@ async def test_memory_other_request_while_one_is_under_way_is_other(
 async def test_memory_redis_away_knows_nothing(prefix: str) -> None:
     """A kill switch does not wait for a cache; risk drops what comes twice."""
     away = Redis.from_url(NOWHERE)
-    memory = RedisMemory(away, key_prefix=prefix, seconds=60, clock=ManualClock())
+    memory = patient_memory(away, prefix)
 
     found = [await memory.begin("A1:q1", digest) for digest in ("d1", "d2", "d1", "d1")]
     await memory.keep("A1:q1", "d1")
@@ -175,17 +199,19 @@ async def test_memory_redis_away_knows_nothing(prefix: str) -> None:
 
 
 async def test_keys_more_than_are_read_the_newest_are_good(pool: Pool) -> None:
-    """Who just made a key can use it, however many there were before."""
+    """Who just made a key can use it, however many there were before, or were revoked since."""
     store, clock = KeyStore(pool, keys_max=2), ManualClock(1_000)
-    made = [make_key("desk", Role.READ, [], now_ns=now_ns) for now_ns in (900, 902, 901)]
+    made = [make_key("desk", Role.READ, [], now_ns=now_ns) for now_ns in (900, 902, 901, 903)]
     for _, key in made:
         await store.add(key)
+    await store.revoke(made[3][1].caller.key_id, now_ns=904)
     ring = KeyRing(store.live, clock)
 
     await ring.refresh()
 
-    assert [ring.find(text) for text, _ in made] == [None, made[1][1].caller, made[2][1].caller]
-    assert await store.all() == [made[2][1], made[1][1]]
+    found = [ring.find(text) for text, _ in made]
+    assert found == [None, made[1][1].caller, made[2][1].caller, None]
+    assert [key.created_ns for key in await store.all()] == [902, 903]
 
 
 async def test_keys_are_stored_hashed_and_revoked_without_a_restart(pool: Pool) -> None:
@@ -309,7 +335,7 @@ async def test_request_is_told_from_its_taking_to_its_answer(pool: Pool, postgre
     await insert(pool, "controls", control_row("obeyed"))
     await pool.execute("SELECT add_partition('cancels', 202302)")
     await insert(pool, "cancels", cancel_row(order))
-    records = Records(pool, timeout_seconds=5)
+    records = Records(Reads(pool, timeout_seconds=5))
 
     names = ("taken", "refused", "decided", "obeyed", "cancelled", "in-vain")
     found = {name: await records.request(name, None, LOCAL) for name in names}
@@ -398,7 +424,7 @@ def control_row(request_id: str) -> dict[str, object]:
 async def test_records_database_away_are_transient() -> None:
     """503 with Retry-After."""
     pool = await open_pool("postgresql://somebody@127.0.0.1:1/tidegate", service="test")
-    records = Records(pool, timeout_seconds=5)
+    records = Records(Reads(pool, timeout_seconds=5))
 
     for ask in (
         records.request("q1", None, LOCAL),

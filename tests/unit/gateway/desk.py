@@ -282,7 +282,8 @@ def assert_problem(response: httpx.Response, status: int) -> str:
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
-    assert problem["status"] == status
+    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert ("retry-after" in response.headers) is (status in {429, 503})
     assert problem["title"]
     detail: str = problem["detail"]
     return detail

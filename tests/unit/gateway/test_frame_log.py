@@ -7,19 +7,22 @@ from dataclasses import replace
 import pytest
 
 from tidegate_common.bus.base import Reader, TopicPartition
+from tidegate_common.bus.headers import frame_message
 from tidegate_common.bus.memory import MemoryBus
+from tidegate_common.domain.enums import BeatKind
 from tidegate_common.domain.ids import RunId
 from tidegate_common.errors import TransientError
 from tidegate_common.events.message import Message
 from tidegate_common.events.topics import TICKS
-from tidegate_common.frames.rows import QuoteRows
+from tidegate_common.frames.rows import BarRows, QuoteRows
+from tidegate_common.testing.builders import FEED, make_bar_rows, make_frame
 from tidegate_common.testing.scripted_run import (
     INSTRUMENT,
     TRADE_DATE,
     ScriptedRun,
     all_topics,
 )
-from tidegate_gateway.archive import FrameRow
+from tidegate_gateway.archive import FramePlace, FrameRow
 from tidegate_gateway.frame_log import BEATS_BACK, FrameLog
 
 SCRIPT = ScriptedRun(run_id=RunId("today"), beat_count=60)
@@ -27,9 +30,10 @@ BEFORE = ScriptedRun(run_id=RunId("before"), beat_count=30)
 
 
 class CountingBus(MemoryBus):
-    """Counts how often it is read, or is away, or never answers."""
+    """Counts how often it is read and let go of, or is away, or never answers."""
 
     reads = 0
+    closes = 0
     is_away = False
     is_stuck = False
 
@@ -46,7 +50,15 @@ class CountingBus(MemoryBus):
             raise TransientError(message)
         if self.is_stuck:
             await asyncio.Event().wait()
-        return await super().open_reader(positions, is_urgent=is_urgent)
+        reader = await super().open_reader(positions, is_urgent=is_urgent)
+        close = reader.close
+
+        async def count() -> None:
+            self.closes += 1
+            await close()
+
+        reader.close = count  # type: ignore[method-assign]  # of this one alone
+        return reader
 
 
 def frames_of(script: ScriptedRun, beats: range) -> list[Message]:
@@ -63,9 +75,14 @@ async def log_of(messages: Sequence[Message], shard_count: int = 1) -> tuple[Cou
     return bus, FrameLog(bus, shard_count=shard_count, timeout_seconds=30)
 
 
+def place_of(beat: int, run_id: str = "today", trade_date: int = TRADE_DATE) -> FramePlace:
+    """Return a place where the instrument may have spoken."""
+    return FramePlace(run_id=run_id, trade_date=trade_date, beat=beat, instrument=INSTRUMENT)
+
+
 async def row_of(log: FrameLog, beat: int, run_id: str = "today") -> FrameRow | None:
     """Return what was said of the instrument up to a beat."""
-    return await log.row(run_id=run_id, trade_date=TRADE_DATE, beat=beat, instrument=INSTRUMENT)
+    return await log.row(place_of(beat, run_id))
 
 
 @pytest.mark.parametrize("shard_count", [1, 3])
@@ -84,6 +101,7 @@ async def test_row_of_a_beat_is_its_own_quote(beat: int, shard_count: int) -> No
     assert isinstance(row.rows, QuoteRows)
     assert row.rows.volume_shares[0] == 100 * beat
     assert bus.reads <= 3
+    assert bus.closes == bus.reads
 
 
 @pytest.mark.parametrize("beat", [3, 12, 25, 59])
@@ -125,6 +143,45 @@ async def test_row_of_an_instrument_that_was_silent_is_what_it_said_before() -> 
     assert none is None
 
 
+async def test_row_of_a_beat_that_was_said_again_is_of_nothing_later() -> None:
+    """Between its two times stand beats that were yet to come."""
+    quiet = _without_rows(range(20, 22))
+    once = [*frames_of(SCRIPT, range(20)), *quiet, *frames_of(SCRIPT, range(22, 25))]
+    _, log = await log_of([*once, *quiet[1:], *frames_of(SCRIPT, range(22, 60))])
+
+    row = await row_of(log, 21)
+
+    assert row is not None
+    assert row.stamp.beat == 19
+
+
+async def test_row_of_an_instrument_that_was_silent_is_of_no_run_before() -> None:
+    """Whose beats have the same numbers."""
+    _, log = await log_of([*frames_of(BEFORE, range(3)), *_without_rows(range(6))])
+
+    assert await row_of(log, 5) is None
+
+
+async def test_row_of_a_run_of_bars_is_the_bar() -> None:
+    """A lineage shows what the market said, whatever its kind."""
+    frame = make_frame(0, rows=make_bar_rows(), kind=BeatKind.BAR)
+    stamp, instrument = frame.stamp, int(make_bar_rows().instrument[1])
+    _, log = await log_of([frame_message(frame, FEED)])
+
+    row = await log.row(
+        FramePlace(
+            run_id=stamp.run_id,
+            trade_date=stamp.trade_date,
+            beat=stamp.beat,
+            instrument=instrument,
+        ),
+    )
+
+    assert row is not None
+    assert isinstance(row.rows, BarRows)
+    assert row.rows.instrument.tolist() == [instrument]
+
+
 def _without_rows(beats: range) -> list[Message]:
     """Return frames of beats in which nobody spoke: of a shard that has no instrument."""
     other = ScriptedRun(run_id=RunId("today"), beat_count=60, shard_count=3)
@@ -151,7 +208,7 @@ async def test_row_that_the_log_does_not_have_is_none(
     """A beat that is yet to come, a run of another log, a quote of another day."""
     _, log = await log_of(frames_of(SCRIPT, range(60)))
 
-    row = await log.row(run_id=run_id, trade_date=trade_date, beat=beat, instrument=INSTRUMENT)
+    row = await log.row(place_of(beat, run_id, trade_date))
 
     assert row is None
 
@@ -202,6 +259,19 @@ async def test_row_broker_away_is_none_and_left_alone_then() -> None:
 
     assert rows == [None] * 10
     assert 1 < bus.reads < 10
+
+
+async def test_row_broker_that_failed_now_and_then_is_asked_on() -> None:
+    """It is left alone after failures in a row only."""
+    bus, log = await log_of(frames_of(SCRIPT, range(9)))
+
+    for _ in range(4):
+        bus.is_away = True
+        await row_of(log, 3)
+        bus.is_away = False
+        found = await row_of(log, 3)
+
+        assert found is not None
 
 
 async def test_row_broker_stuck_is_none_in_time() -> None:

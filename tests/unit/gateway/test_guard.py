@@ -17,6 +17,7 @@ from tidegate_gateway.schemas.base import Page
 from tidegate_gateway.schemas.runs import RunView
 from tidegate_gateway.security import Caller, Role, Security, require
 from tidegate_gateway.security.guard import AUDIT_BODY_CHARACTERS_MAX, BODY_BYTES_MAX
+from tidegate_gateway.security.limiter import Rate
 
 HALT = {"command": "halt", "account_id": "A1"}
 
@@ -152,12 +153,14 @@ async def test_write_body_is_audited_as_one_short_line() -> None:
 
 async def test_reads_strangers_and_too_many_requests_are_not_audited() -> None:
     """The log has them; the topic is for what known callers wanted changed."""
-    async with guarded() as gateway:
+    async with guarded(rate=Rate(per_second=1, burst=1)) as gateway:
         await gateway.client.get("/v1/portfolios", headers=key_of("reader"))
         await gateway.client.post("/v1/kill-switch", json=HALT)
+        for _ in range(2):
+            await gateway.client.post("/v1/kill-switch", json=HALT, headers=key_of("trader"))
         audits = gateway.publisher.audits
 
-    assert audits == []
+    assert [one.status for one in audits] == [202]
 
 
 async def test_write_that_cannot_be_audited_is_not_confirmed() -> None:

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 from tests.unit.gateway.desk import SCRIPT, Desk, assert_problem
 
-from tidegate_common.domain.enums import Layer, Outcome, Reason, Side, Unit
+from tidegate_common.domain.enums import CauseKind, Layer, Outcome, Reason, Side, Unit
 from tidegate_common.events.portfolio import LimitUsage
-from tidegate_gateway.lineage import OrderKey
+from tidegate_gateway.lineage import OrderKey, _frame_beat
 from tidegate_gateway.schemas.lineage import LayerStatus, layers_of
 
 USAGE = (LimitUsage(Layer.POSITION_SIZE, 1_250, 2_000), LimitUsage(Layer.LEVERAGE, 10, 10_000))
@@ -47,6 +47,16 @@ def test_layers_of_a_sell_end_with_market_hours() -> None:
 
     assert [one.status for one in layers_of(sell, USAGE)] == [PASSED, PASSED, *[NOT_APPLIED] * 5]
     assert [one.status for one in layers_of(refused, ())] == [FAILED, *[NOT_REACHED] * 6]
+
+
+def test_frame_of_a_score_is_that_of_its_beat_and_of_a_request_the_decisions() -> None:
+    """What made risk look."""
+    said = msgspec.structs.replace(
+        SCRIPT.decision("A1", 3, is_accepted=True), score_beat=2, cause_kind=CauseKind.SCORE
+    )
+    asked = msgspec.structs.replace(said, cause_kind=CauseKind.REQUEST)
+
+    assert [_frame_beat(one) for one in (said, asked)] == [2, 3]
 
 
 def test_order_key_is_the_id() -> None:

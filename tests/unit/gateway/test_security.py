@@ -1,13 +1,14 @@
 """Who is let in: keys, roles, accounts, rates, origins, and this machine alone without keys."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from tests.unit.gateway.desk import assert_problem, client_of, make_resources
 from tests.unit.gateway.guarded import REMOTE, guarded, key_of
 
 from tidegate_common.clock import ManualClock
-from tidegate_common.errors import TransientError
+from tidegate_common.errors import ConfigError, TidegateError, TransientError
 from tidegate_gateway.security import Caller, Role
 from tidegate_gateway.security.keys import (
     REFRESH_SECONDS,
@@ -29,11 +30,12 @@ class FakeTable:
     def __init__(self, *keys: StoredKey) -> None:
         self.keys = list(keys)
         self.is_away = False
+        self.error: type[TidegateError] = TransientError
 
     async def load(self) -> list[StoredKey]:
         if self.is_away:
             message = "away"
-            raise TransientError(message)
+            raise self.error(message)
         return self.keys
 
 
@@ -297,10 +299,42 @@ async def test_key_ring_revoked_key_is_nobodys_after_the_next_look() -> None:
     assert not ring.is_good(key.caller)
 
 
-async def test_key_ring_database_away_keeps_its_keys_for_a_while() -> None:
+async def test_key_ring_key_that_says_it_is_revoked_is_nobodys() -> None:
+    """Whatever the table was asked for."""
+    text, key = make_key("desk", Role.READ, [], now_ns=0)
+    ring = KeyRing(FakeTable(replace(key, revoked_ns=1)).load, ManualClock())
+    await ring.refresh()
+
+    assert ring.find(text) is None
+
+
+async def test_key_ring_keys_are_as_old_as_the_question() -> None:
+    """What was revoked while the database answered is not in the answer."""
+    clock, table = ManualClock(), FakeTable()
+
+    async def load_slowly() -> list[StoredKey]:
+        clock.advance(REFRESH_SECONDS)
+        return await table.load()
+
+    ring = KeyRing(load_slowly, clock)
+    await ring.refresh()
+    clock.advance(STALE_SECONDS_MAX - REFRESH_SECONDS)
+    at_last = ring.find("tg_")
+    clock.advance(REFRESH_SECONDS)
+
+    assert at_last is None
+    with pytest.raises(TransientError, match="API keys"):
+        ring.find("tg_")
+
+
+@pytest.mark.parametrize("error", [TransientError, ConfigError])
+async def test_key_ring_database_away_keeps_its_keys_for_a_while(
+    error: type[TidegateError],
+) -> None:
     """A failover of PostgreSQL locks nobody out; a day without it would hide revocations."""
     text, key = make_key("desk", Role.READ, [], now_ns=0)
     clock, table = ManualClock(), FakeTable(key)
+    table.error = error
     ring = KeyRing(table.load, clock)
     await ring.refresh()
     table.is_away = True

@@ -165,7 +165,7 @@ async def test_kill_switch_of_an_account_goes_to_its_partition(desk: Desk, comma
 
     assert response.status_code == 202
     (message,) = desk.publisher.messages
-    assert message.partition == risk_partition_of("A2", 4)
+    assert (message.partition, message.key) == (risk_partition_of("A2", 4), b"A2")
     expected = ControlRequest(RequestId("request-1"), ControlCommand(command), AccountId("A2"))
     assert control_of(message) == expected
 
@@ -178,6 +178,7 @@ async def test_kill_switch_of_all_goes_to_every_partition(desk: Desk) -> None:
 
     assert response.status_code == 202
     assert [message.partition for message in desk.publisher.messages] == [0, 1, 2, 3]
+    assert {message.key for message in desk.publisher.messages} == {b""}
     controls = {control_of(message).account_id for message in desk.publisher.messages}
     assert controls == {None}
     assert {dict(one.headers)["ce_id"] for one in desk.publisher.messages} == {b"request-1"}
@@ -320,6 +321,7 @@ async def test_backtest_becomes_a_job_of_the_callers_name() -> None:
     (message, other_message) = gateway.publisher.messages
     job = decode_event(BacktestJob, message.value)
     assert (message.topic, message.partition) == (BACKTESTS.name, 0)
+    assert message.key == job.job_id.encode()
     assert (job.files, job.strategies) == (("2023/quotes.parquet",), ("ma_cross",))
     assert (job.cash, job.accounts, job.start) == ("1000000.5", 2, "2023-02-01T10:00")
     assert (job.requested_by, job.limits) == ("trader", "default")
@@ -363,8 +365,20 @@ async def test_backtest_of_what_there_must_not_be_is_422(
     """Files of the folder alone, names of the configuration alone, and a bounded size."""
     response = await desk.client.post("/v1/backtests", json=change, headers=KEY)
 
-    assert text in assert_problem(response, 422)
+    detail = assert_problem(response, 422)
+    assert text in detail
+    # The words of a library are none of ours.
+    assert "Value error" not in detail
     assert desk.publisher.messages == []
+
+
+async def test_request_with_much_that_is_wrong_is_told_the_first_of_it(desk: Desk) -> None:
+    """An answer is bounded as a question is."""
+    response = await desk.client.post("/v1/backtests", json={"files": ["/a"] * 20}, headers=KEY)
+
+    assert_problem(response, 422)
+    fields = [one["field"] for one in response.json()["errors"]]
+    assert fields == [f"body.files.{number}" for number in range(10)]
 
 
 @pytest.mark.parametrize("path", ["requests/q1", "backtests", "backtests/bt-" + "0" * 20])

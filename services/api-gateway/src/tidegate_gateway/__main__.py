@@ -6,7 +6,7 @@ import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
@@ -33,9 +33,9 @@ from tidegate_gateway.quotes import QuoteBoard
 from tidegate_gateway.records import Records
 from tidegate_gateway.resources import Resources
 from tidegate_gateway.security import Security
-from tidegate_gateway.security.gate import Keys, is_loopback
+from tidegate_gateway.security.gate import is_loopback
 from tidegate_gateway.security.keys import KeyRing, KeyStore
-from tidegate_gateway.security.limiter import LocalLimiter, Rate, RedisLimiter
+from tidegate_gateway.security.limiter import Limiter, LocalLimiter, Rate, RedisLimiter
 from tidegate_gateway.security.memory import RedisMemory
 from tidegate_gateway.server import OPTIONS, Server, listen_at
 from tidegate_gateway.settings import GatewaySettings
@@ -44,6 +44,7 @@ from tidegate_gateway.streams.log import Topology
 
 NAME = "gateway"
 Cache = TypeVar("Cache", bound=StampedCache)
+Client = TypeVar("Client", bound="_Client")
 
 # Reads take milliseconds: so many connections carry thousands of them a second.
 _POOL_SIZE_MAX = 8
@@ -52,13 +53,20 @@ _POOL_SIZE_MAX = 8
 FAILURES_RATE = Rate(per_second=1.0, burst=20)
 
 
+class _Client(Protocol):
+    """What asks a server through a circuit breaker."""
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether the server failed so often that it is not asked, but for a try now and then."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Servers:
     """What is open, and let go of when the stack ends."""
 
     bus: KafkaBus
     redis: Redis
-    primary: Pool
     replica: Replica | None
     reads: Reads
     ring: KeyRing | None
@@ -127,7 +135,6 @@ async def _open(settings: GatewaySettings, stack: AsyncExitStack) -> _Servers:
     return _Servers(
         bus=bus,
         redis=redis,
-        primary=primary,
         replica=replica,
         reads=Reads(primary, timeout_seconds=settings.read_timeout_seconds, replica=replica),
         ring=KeyRing(KeyStore(primary).live, clock) if settings.auth == "on" else None,
@@ -148,6 +155,10 @@ def _resources(
     if replica:
         breakers.probe(lambda: not replica.is_usable, NAME, "replica")
 
+    def watched(client: Client, server: str = "redis") -> Client:
+        breakers.probe(lambda: client.is_left_alone, NAME, server)
+        return client
+
     def cache_of(kind: type[Cache]) -> Cache:
         cache = kind(
             redis.address(),
@@ -155,34 +166,42 @@ def _resources(
             get_timeout_seconds=redis.timeout_seconds,
         )
         servers.stack.push_async_callback(cache.close)
-        breakers.probe(lambda: cache.is_left_alone, NAME, "redis")
-        return cache
+        return watched(cache)
+
+    def limiter(rate: Rate) -> Limiter:
+        local, prefix = LocalLimiter(rate, servers.clock), f"{redis.key_prefix}rate:"
+        return watched(
+            RedisLimiter(servers.redis, local, key_prefix=prefix, clock=servers.clock),
+        )
 
     directory = Path(settings.archive_dir) if settings.archive_dir else None
     archive = FrameArchive(directory, timeout_seconds=seconds) if directory else None
+    log = FrameLog(servers.bus, shard_count=settings.shard_count, timeout_seconds=seconds)
+    memory = RedisMemory(
+        servers.redis,
+        key_prefix=redis.key_prefix,
+        seconds=settings.idempotency_seconds,
+        clock=servers.clock,
+    )
     return Resources(
         publisher=servers.bus,
         now=cache_of(PortfolioCache),
         recommendations=cache_of(RecommendationCache),
         quotes=QuoteBoard(cache_of(QuoteCache)),
         then=History(servers.reads),
-        lineages=Lineages(
-            servers.reads,
-            archive,
-            FrameLog(servers.bus, shard_count=settings.shard_count, timeout_seconds=seconds),
-        ),
+        lineages=Lineages(servers.reads, archive, watched(log, "kafka")),
         risk_partition_count=settings.risk_partition_count,
         allow_requests=settings.allow_requests,
         registry=service.metrics.registry,
         clock=servers.clock,
-        security=make_security(settings, servers.ring, servers.redis, servers.clock),
-        memory=RedisMemory(
-            servers.redis,
-            key_prefix=redis.key_prefix,
-            seconds=settings.idempotency_seconds,
-            clock=servers.clock,
+        security=Security(
+            keys=servers.ring,
+            limiter=limiter(Rate(settings.rate_per_second, settings.rate_burst)),
+            failures=limiter(FAILURES_RATE),
+            origins=settings.origins,
         ),
-        records=Records(servers.primary, timeout_seconds=seconds),
+        memory=watched(memory),
+        records=Records(servers.reads),
         body_bytes_max=settings.body_bytes_max,
         streams=streams,
         tracer=service.tracer,
@@ -244,26 +263,6 @@ def server_config(app: FastAPI, settings: GatewaySettings) -> uvicorn.Config:
         )
         raise ConfigError(message) from error
     return config
-
-
-def make_security(
-    settings: GatewaySettings,
-    keys: Keys | None,
-    redis: Redis,
-    clock: Clock,
-) -> Security:
-    """Return what the gateway asks of its callers."""
-
-    def limiter(rate: Rate) -> RedisLimiter:
-        prefix = f"{settings.redis.key_prefix}rate:"
-        return RedisLimiter(redis, LocalLimiter(rate, clock), key_prefix=prefix, clock=clock)
-
-    return Security(
-        keys=keys,
-        limiter=limiter(Rate(settings.rate_per_second, settings.rate_burst)),
-        failures=limiter(FAILURES_RATE),
-        origins=settings.origins,
-    )
 
 
 def open_redis(address: str, *, timeout_seconds: float) -> Redis:

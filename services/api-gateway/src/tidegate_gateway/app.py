@@ -66,8 +66,8 @@ _READ_ROUTERS: Final[Sequence[APIRouter]] = (
 _WRITE_ROUTERS: Final[Sequence[APIRouter]] = (requests.router, backtests.router)
 # What a page of another origin may send, and what it may see of an answer.
 _CORS_METHODS: Final = ("GET", "POST", "PUT")
-_CORS_SENT: Final = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match")
-_CORS_SHOWN: Final = ("ETag", "RateLimit", "RateLimit-Policy", "Retry-After")
+_CORS_SENT: Final = ("Authorization", "Content-Type", "Idempotency-Key")
+_CORS_SHOWN: Final = ("RateLimit", "RateLimit-Policy", "Retry-After")
 
 
 class _Gateway(FastAPI):

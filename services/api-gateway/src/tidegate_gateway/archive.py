@@ -19,6 +19,16 @@ _KINDS = [kind.value for kind in (BeatKind.TICK, BeatKind.BAR, BeatKind.CLOSE)]
 _READERS_MAX = 2
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramePlace:
+    """Where a row is looked for: an instrument's last one up to a beat of a run's day."""
+
+    run_id: str
+    trade_date: int
+    beat: int
+    instrument: int
+
+
 @dataclass(frozen=True, slots=True)
 class FrameRow:
     """One row of a frame.
@@ -44,22 +54,15 @@ class FrameArchive:
         self._timeout_seconds = timeout_seconds
         self._readers = asyncio.Semaphore(_READERS_MAX)
 
-    async def row(
-        self,
-        *,
-        run_id: str,
-        trade_date: int,
-        beat: int,
-        instrument: int,
-    ) -> FrameRow | None:
+    async def row(self, place: FramePlace) -> FrameRow | None:
         """Return what was said last of an instrument up to a beat of a day.
 
         None where the archive does not have it (yet), cannot be read, or takes too long.
         """
-        folder = self._directory / run_id / str(trade_date)
+        folder = self._directory / place.run_id / str(place.trade_date)
         try:
             async with asyncio.timeout(self._timeout_seconds), self._readers:
-                return await asyncio.to_thread(_read, folder, beat, instrument)
+                return await asyncio.to_thread(_read, folder, place.beat, place.instrument)
         except (OSError, TimeoutError, ContractError, pa.ArrowException):
             return None
 

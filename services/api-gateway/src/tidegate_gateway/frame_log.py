@@ -20,7 +20,7 @@ from tidegate_common.frames.codec import decode_frame
 from tidegate_common.frames.frame import Frame
 from tidegate_common.frames.rows import BarRows, QuoteRows
 from tidegate_common.store.stamped import CircuitBreaker
-from tidegate_gateway.archive import FrameRow
+from tidegate_gateway.archive import FramePlace, FrameRow
 
 # In so many beats each instrument has spoken; frames of a whole market are 5 MB.
 BEATS_BACK: Final = 20
@@ -45,14 +45,12 @@ class FrameLog:
         self._readers = asyncio.Semaphore(_READERS_MAX)
         self._breaker: CircuitBreaker | None = None
 
-    async def row(
-        self,
-        *,
-        run_id: str,
-        trade_date: int,
-        beat: int,
-        instrument: int,
-    ) -> FrameRow | None:
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether the broker failed so often that it is not asked, but for a try now and then."""
+        return self._breaker is not None and self._breaker.is_open
+
+    async def row(self, place: FramePlace) -> FrameRow | None:
         """Return what was said last of an instrument up to a beat of a day.
 
         None where the log does not have it (any more), nothing was said in `BEATS_BACK` beats, the
@@ -62,29 +60,29 @@ class FrameLog:
             self._breaker = CircuitBreaker(asyncio.get_running_loop().time)
         if not self._breaker.lets_through():
             return None
-        place = TopicPartition(TICKS.name, shard_of(instrument, self._shard_count))
+        partition = TopicPartition(TICKS.name, shard_of(place.instrument, self._shard_count))
         try:
             async with asyncio.timeout(self._timeout_seconds), self._readers:
-                messages = await self._up_to(place, run_id, beat)
+                messages = await self._up_to(partition, place.run_id, place.beat)
         except (TransientError, TimeoutError):
             self._breaker.failed()
             return None
         self._breaker.succeeded()
         for frame in reversed(_frames(messages)):
-            stamp = frame.stamp
-            is_before = stamp.beat <= beat and stamp.trade_date == trade_date
-            if stamp.run_id == run_id and is_before and isinstance(frame.rows, QuoteRows | BarRows):
-                found = np.flatnonzero(frame.rows.instrument == instrument)
+            stamp, rows = frame.stamp, frame.rows
+            is_of_day = (stamp.run_id, stamp.trade_date) == (place.run_id, place.trade_date)
+            if is_of_day and stamp.beat <= place.beat and isinstance(rows, QuoteRows | BarRows):
+                found = np.flatnonzero(rows.instrument == place.instrument)
                 if len(found):
-                    return FrameRow(stamp, frame.rows.take(found))
+                    return FrameRow(stamp, rows.take(found))
         return None
 
-    async def _up_to(self, place: TopicPartition, run_id: str, beat: int) -> list[Message]:
+    async def _up_to(self, partition: TopicPartition, run_id: str, beat: int) -> list[Message]:
         """Return the messages of the last beats up to one, none where that is not there."""
-        ends = await self._bus.end_offsets([place])
-        offset = ends[place] - 1
+        ends = await self._bus.end_offsets([partition])
+        offset = ends[partition] - 1
         for _ in range(_LOOKS_MAX):
-            messages = await self._read(place, offset, offset) if offset >= 0 else []
+            messages = await self._read(partition, offset, offset) if offset >= 0 else []
             if not messages:
                 return []
             try:
@@ -98,14 +96,14 @@ class FrameLog:
             elif origin.beat > beat:
                 offset -= origin.beat - beat
             elif origin.beat == beat:
-                return await self._read(place, max(0, offset - BEATS_BACK), offset)
+                return await self._read(partition, max(0, offset - BEATS_BACK), offset)
             else:
                 return []
         return []
 
-    async def _read(self, place: TopicPartition, first: int, last: int) -> list[Message]:
+    async def _read(self, partition: TopicPartition, first: int, last: int) -> list[Message]:
         """Return what the log still has between two offsets, both included."""
-        reader = await self._bus.open_reader({place: first})
+        reader = await self._bus.open_reader({partition: first})
         found: list[Message] = []
         try:
             while not found or found[-1].offset < last:

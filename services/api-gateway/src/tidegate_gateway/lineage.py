@@ -15,7 +15,7 @@ from tidegate_common.events.trace import beat_trace_id, trace_id_text
 from tidegate_common.frames.rows import BarRows, QuoteRows
 from tidegate_common.store.postgres import Connection
 from tidegate_common.store.reads import Reads
-from tidegate_gateway.archive import FrameArchive, FrameRow
+from tidegate_gateway.archive import FrameArchive, FramePlace, FrameRow
 from tidegate_gateway.frame_log import FrameLog
 from tidegate_gateway.history import stored_fill, stored_order
 from tidegate_gateway.schemas.lineage import (
@@ -158,15 +158,16 @@ class Lineages:
     async def _frame(self, run_id: str, found: _Recorded) -> FrameView:
         decision, beat = found.decision, found.beat
         row, source = None, FrameSource.RECORDED
-        for place, frames in self._frames.items():
+        for asked, frames in self._frames.items():
             if row is None and frames and beat:
-                source = place
-                row = await frames.row(
+                source = asked
+                place = FramePlace(
                     run_id=run_id,
                     trade_date=beat["trade_date"],
                     beat=_frame_beat(decision),
                     instrument=decision.instrument,
                 )
+                row = await frames.row(place)
         quote, bar = _shown(row) if row else (None, found.bar)
         return FrameView(
             beat=_frame_beat(decision),

@@ -1,16 +1,17 @@
 """What is recorded of the gateway's own work: requests and backtests."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import asyncpg
 
 from tidegate_common.codec import decode_event
-from tidegate_common.errors import ConfigError, TransientError
+from tidegate_common.errors import TransientError
 from tidegate_common.events.backtests import BacktestJob, BacktestResult
 from tidegate_common.events.risk import ControlOutcome, Decision
-from tidegate_common.store.postgres import Pool, errors_translated
+from tidegate_common.store.postgres import Connection
+from tidegate_common.store.reads import Reads
+from tidegate_gateway.history import LATEST_RUN
 from tidegate_gateway.schemas.backtests import (
     BacktestResultView,
     BacktestView,
@@ -32,7 +33,8 @@ _ROWS_MAX = 1_000
 _ACCEPTED = 202
 _CANCEL_PARTS = ("/v1/orders/", "/cancel")
 
-_LATEST_RUN = "SELECT run_id FROM runs ORDER BY recorded_at DESC, run_id DESC LIMIT 1"
+_Rows: TypeAlias = "list[asyncpg.Record]"
+
 _TAKEN = """
 SELECT ts_ns, caller, method, path, status FROM audits
 WHERE request_id = $1 ORDER BY ts_ns, audit_id LIMIT $2
@@ -66,9 +68,8 @@ class Records:
     Every method raises TransientError if PostgreSQL does not answer in time.
     """
 
-    def __init__(self, pool: Pool, *, timeout_seconds: float) -> None:
-        self._pool = pool
-        self._timeout_seconds = timeout_seconds
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def request(
         self,
@@ -80,13 +81,17 @@ class Records:
 
         caller : who is shown what concerns his accounts, and what was taken in his name.
         """
-        async with self._bounded():
-            run = run_id or await self._pool.fetchval(_LATEST_RUN)
-            taken = await self._pool.fetch(_TAKEN, request_id, _ROWS_MAX)
-            decisions = await self._pool.fetch(_DECISIONS, run, request_id, _ROWS_MAX)
-            controls = await self._pool.fetch(_CONTROLS, run, request_id, _ROWS_MAX)
+
+        async def read(one: Connection) -> tuple[str | None, list[_Rows]]:
+            run = run_id or await one.fetchval(LATEST_RUN)
+            taken = await one.fetch(_TAKEN, request_id, _ROWS_MAX)
+            decisions = await one.fetch(_DECISIONS, run, request_id, _ROWS_MAX)
+            controls = await one.fetch(_CONTROLS, run, request_id, _ROWS_MAX)
             orders = sorted({order for row in taken for order in _cancelled(row)})
-            cancels = await self._pool.fetch(_CANCELS, run, orders, _ROWS_MAX)
+            cancels = await one.fetch(_CANCELS, run, orders, _ROWS_MAX)
+            return run, [taken, decisions, controls, cancels]
+
+        run, (taken, decisions, controls, cancels) = await self._reads.run(read)
         if caller.accounts:
             taken = [row for row in taken if row["caller"] == caller.name]
             cancels = [row for row in cancels if caller.is_for(_account_of(row["order_id"]))]
@@ -113,26 +118,14 @@ class Records:
 
     async def backtests(self, *, after: str | None, limit: int) -> Page[BacktestView]:
         """Return backtests, the last that was asked for first."""
-        async with self._bounded():
-            rows = await self._pool.fetch(_BACKTESTS, after, limit + 1)
+        rows = await self._reads.run(lambda one: one.fetch(_BACKTESTS, after, limit + 1))
         items = [BacktestView.model_validate(_backtest(row)) for row in rows[:limit]]
         return Page(run_id=None, items=items, next=items[-1].job_id if len(rows) > limit else None)
 
     async def backtest(self, job_id: str) -> BacktestResultView | None:
         """Return a backtest, None if it is not known."""
-        async with self._bounded():
-            row = await self._pool.fetchrow(_BACKTEST, job_id)
+        row = await self._reads.run(lambda one: one.fetchrow(_BACKTEST, job_id))
         return None if row is None else BacktestResultView.model_validate(_backtest(row))
-
-    @asynccontextmanager
-    async def _bounded(self) -> AsyncIterator[None]:
-        try:
-            with errors_translated():
-                async with asyncio.timeout(self._timeout_seconds):
-                    yield
-        except ConfigError as error:
-            # Others make the database; a gateway that runs waits for it and does not die of it.
-            raise TransientError(str(error)) from error
 
 
 class NoRecords:

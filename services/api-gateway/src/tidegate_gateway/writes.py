@@ -37,23 +37,17 @@ _JOB_ID_DIGITS = 20
 
 
 class Write:
-    """One write of a caller of role TRADE or more.
-
-    what : method and path.
-    """
+    """One write of a caller of role TRADE or more."""
 
     def __init__(
         self,
         given: Resources,
         caller: Caller,
         tracer: RequestTracer,
-        *,
-        what: str,
         request_id: str,
     ) -> None:
         self._given = given
         self._tracer = tracer
-        self._what = what
         self.caller = caller
         self.request_id = request_id
 
@@ -106,7 +100,7 @@ class Write:
     async def _publish(self, name: str, content: bytes, messages: Sequence[Message]) -> bool:
         """Publish what is not known already; tell whether it was not."""
         memory = self._given.memory
-        digest = digest_of(self.caller.name.encode(), self._what.encode(), content)
+        digest = digest_of(self.caller.name.encode(), content)
         known = await memory.begin(name, digest)
         if known is Known.OTHER:
             detail = f"Idempotency-Key {self.request_id} was used for another request"
@@ -125,14 +119,13 @@ async def _write_of(
 ) -> Write:
     if not given.allow_requests:
         raise ProblemError(HTTPStatus.FORBIDDEN, "writes are switched off here")
-    what = f"{request.method} {request.url.path}"
     tracer = RequestTracer(
         given.tracer,
         given.clock,
         route=f"{request.method} {request.scope['route'].path}",
         caller=parse_traceparent(request.headers.get("traceparent", "").encode()),
     )
-    return Write(given, caller, tracer, what=what, request_id=idempotency_key)
+    return Write(given, caller, tracer, idempotency_key)
 
 
 Writing = Annotated[Write, Depends(_write_of)]

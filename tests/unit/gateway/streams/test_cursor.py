@@ -37,7 +37,7 @@ def test_cursor_names_a_run_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["12.1,-", "run-1@1,-", "run-1@1.-1,-", "@1.1,-", "", "-", "-,-,-"]
+    "text", ["12.1,-", "run-1@1,-", "run-1@1.-1,-", "run-1@\u0661.1,-", "@1.1,-", "", "-", "-,-,-"]
 )
 def test_cursor_that_is_none_is_refused(text: str) -> None:
     """The first position must name its run, and all lanes must be there."""

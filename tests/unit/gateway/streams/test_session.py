@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from tidegate_common.bus.base import TopicPartition
 from tidegate_common.bus.headers import beat_message, frame_message
 from tidegate_common.events.message import Message, Origin
-from tidegate_common.events.topics import FILLS
+from tidegate_common.events.topics import DECISIONS, FILLS, ORDERS, PORTFOLIOS
 from tidegate_common.testing.builders import FEED, make_frame, make_quote_rows
 from tidegate_common.testing.scripted_run import ScriptedRun
 from tidegate_gateway.streams.log import LOG_TOPICS, LiveLog, Topology
+from tidegate_gateway.streams.position import Position, format_cursor, parse_cursor
 from tidegate_gateway.streams.quotes import QuoteBoard
 from tidegate_gateway.streams.request import Subscribe, Wanted
 from tidegate_gateway.streams.session import Session, SubscriptionError
@@ -102,6 +104,71 @@ def test_session_ahead_of_its_gateway_hears_nothing_twice() -> None:
     assert fills_of(told(behind)) == fills_of(everything)[6:]
 
 
+def test_session_ahead_in_one_lane_is_never_set_back_there() -> None:
+    """Another gateway may have read one topic before the others."""
+    early = LiveLog(Topology(), entries_max=1_000, characters_max=10**7)
+    early.take([one for one in messages(range(12)) if one.topic == DECISIONS.name], is_settled=True)
+    session = make_session(make_log(range(12)))
+    channels = {name: Wanted() for name in ("fills", "decisions", "orders")}
+
+    session.subscribe(subscribe(format_cursor(early.positions), **channels))
+
+    rest = told(session)[1:]
+    assert {one["channel"] for one in rest} == {"fills", "orders"}
+    assert {parse_cursor(one["seq"], 3)[1] for one in rest} == {early.positions[1]}
+
+
+def test_session_that_wants_little_goes_on_from_the_end() -> None:
+    """What it did not want is not looked through again; in between others have their turn."""
+    log = make_log(range(12))
+    session = make_session(log)
+    session.subscribe(subscribe("-,-,-", fills=Wanted(symbols=["600999.SH"])))
+
+    said = list(session.news())
+
+    assert [text is None for text in said] == [False, True]
+    assert session.seq == format_cursor(log.positions)
+
+
+def test_session_that_hears_nothing_is_not_told_of_holes() -> None:
+    """They concern channels."""
+    log = make_log(range(3))
+    session = make_session(log)
+    log.take(messages(range(4, 6)), is_settled=True)
+
+    assert told(session) == []
+
+
+def test_session_subscribed_again_is_told_the_newest_again() -> None:
+    """It may be another choice of accounts."""
+    session = make_session(make_log(range(3)))
+    session.subscribe(subscribe(portfolios=Wanted(accounts=["A1"])))
+    told(session)
+    session.subscribe(subscribe(portfolios=Wanted()))
+
+    said = told(session)
+
+    assert [one["data"]["account_id"] for one in said[1:]] == ["A1", "A2"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "wanted", "text"),
+    [
+        ("quotes", Wanted(), "quotes must name symbols"),
+        ("quotes", Wanted(accounts=["A1"], symbols=["600001.SH"]), "and no accounts"),
+        ("portfolios", Wanted(symbols=["600001.SH"]), "by accounts only"),
+    ],
+)
+def test_session_choice_that_a_channel_does_not_have_is_refused(
+    channel: str, wanted: Wanted, text: str
+) -> None:
+    """All quotes of a market are too many, and a portfolio has no symbol."""
+    session = make_session(make_log(range(1)))
+
+    with pytest.raises(SubscriptionError, match=text):
+        session.subscribe(subscribe(None, **{channel: wanted}))
+
+
 @pytest.mark.parametrize("after", ["run-9@1.0,1.0,1.0", "run-1@1.0,1.0,1.0", "-,-,-"])
 def test_session_after_what_is_gone_is_told_of_a_gap(after: str) -> None:
     """Never silence: of a run that nobody knows, of beats that were let go."""
@@ -159,6 +226,58 @@ def test_session_that_lags_is_overrun_but_not_by_what_it_came_for() -> None:
 
     assert not at_first
     assert session.is_overrun
+
+
+@pytest.mark.parametrize(("more", "is_overrun"), [(0, False), (1, True)])
+def test_session_may_lag_so_far_and_no_further(more: int, *, is_overrun: bool) -> None:
+    """The bound itself is allowed."""
+    log = make_log(range(1))
+    before = log.ring.end
+    session = make_session(log)
+    log.take(messages(range(1, 4)), is_settled=False)
+
+    session._lag_entries_max = log.ring.end - before - more
+
+    assert session.is_overrun is is_overrun
+
+
+def test_session_whose_next_event_is_gone_is_overrun() -> None:
+    """Also one that came for it: it may not miss it in silence."""
+    log = make_log(range(6), entries_max=20)
+    session = make_session(log)
+    session.subscribe(subscribe("-,-,-", fills=Wanted()))
+    at_first = session.is_overrun
+    log.take(messages(range(6, 12)), is_settled=False)
+
+    assert not at_first
+    assert session.is_overrun
+
+
+def test_topology_tail_is_so_many_beats_of_all_producers() -> None:
+    """Each shard says fills to each risk partition; beats are spread over stripes."""
+    topology = Topology(shard_count=2, risk_partition_count=3, stripe_count=4)
+
+    tails = {name: topology.tail(TopicPartition(name, 0), 100) for name in NAMES}
+
+    assert tails == {FILLS.name: 51, ORDERS.name: 76, DECISIONS.name: 101, PORTFOLIOS.name: 101}
+
+
+def test_log_portfolios_alone_are_news() -> None:
+    """Clients are woken for them; for what was said before they are not."""
+    log = make_log(range(3))
+    said = [one for one in messages(range(3, 12)) if one.topic == PORTFOLIOS.name]
+
+    is_news = [log.take(said, is_settled=False) for _ in range(2)]
+
+    assert is_news == [True, False]
+
+
+def test_log_that_begins_after_the_first_beat_does_not_have_all() -> None:
+    """One beat that it never saw is one too many, and so is a run."""
+    nothing, elsewhere = (None, None, None), (Position("run-9", 1, 0), None, None)
+
+    assert [make_log(range(first, 3)).has_all_since(nothing) for first in (0, 1)] == [True, False]
+    assert not make_log(range(3)).has_all_since(elsewhere)
 
 
 def test_session_bad_fills_and_strangers_tell_nothing() -> None:

@@ -160,7 +160,7 @@ class _ReadingMetrics:
         self.breaker_open = ProbedGauge(
             Gauge(
                 "tidegate_stage_breaker_open",
-                "1 while a server is left alone after failures: redis, postgres or replica.",
+                "1 while a server is left alone after failures: redis, postgres, replica or kafka.",
                 ["stage", "server"],
                 registry=registry,
             )

@@ -134,7 +134,7 @@ def rate_headers(limiter: Limiter, taken: Taken) -> dict[str, str]:
         "RateLimit": f'"default";r={taken.remaining};t={taken.retry_seconds}',
     }
     if not taken.is_allowed:
-        headers["Retry-After"] = str(max(1, taken.retry_seconds))
+        headers["Retry-After"] = str(taken.retry_seconds)
     return headers
 
 

@@ -82,12 +82,9 @@ class Guard:
             return
         scope.setdefault("state", {})
         exchange = _Exchange(scope, receive, send, self._options)
-        refusal = exchange.refusal()
-        if refusal is not None:
-            await refusal(scope, receive, exchange.send)
-            return
+        answer = exchange.refusal() or self._app
         try:
-            await self._app(scope, exchange.receive, exchange.send)
+            await answer(scope, exchange.receive, exchange.send)
         finally:
             exchange.finish()
 
@@ -175,13 +172,12 @@ class _Exchange:
         ours = list(_HEADERS_OF_DOCS if path.startswith("/docs") else _HEADERS_OF_REST)
         if self.scope.get("scheme") == "https":
             ours.append(_ONLY_TLS)
+        if path.startswith("/v1"):
+            ours.append(_NO_STORE)
         rates: Mapping[str, str] = self.scope["state"].get("rate_headers", {})
         ours += [(name.lower().encode(), value.encode()) for name, value in rates.items()]
         names = {name for name, _ in ours}
-        kept = [header for header in headers if header[0] not in names]
-        if path.startswith("/v1") and all(name != _NO_STORE[0] for name, _ in kept):
-            ours.append(_NO_STORE)
-        return kept + ours
+        return [header for header in headers if header[0] not in names] + ours
 
     async def _is_audited(self) -> bool:
         """Write a caller's write down; tell whether the answer may be sent."""

@@ -123,8 +123,17 @@ class RedisLimiter:
     key_prefix : put before every name.
     """
 
-    def __init__(self, redis: Redis, local: LocalLimiter, *, key_prefix: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        local: LocalLimiter,
+        *,
+        key_prefix: str,
+        clock: Clock,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
         self._redis = redis
+        self._timeout_seconds = timeout_seconds
         self._local = local
         self._prefix = key_prefix
         self._clock = clock
@@ -137,6 +146,11 @@ class RedisLimiter:
         """The rate that it holds."""
         return self._local.rate
 
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether Redis failed so often that it is not asked, but for a try now and then."""
+        return self._breaker.is_open
+
     async def take(self, name: str) -> Taken:
         """Count a request."""
         block = self._blocks.get(name)
@@ -145,7 +159,7 @@ class RedisLimiter:
         if not self._breaker.lets_through():
             return await self._local.take(name)
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeout_seconds):
                 count, remaining, retry_us = await self._ask(name)
         except (RedisError, OSError, TimeoutError):
             self._breaker.failed()

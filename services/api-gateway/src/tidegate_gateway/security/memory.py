@@ -57,11 +57,25 @@ class NoMemory:
 class RedisMemory:
     """Remembers in Redis; knows nothing while that is away."""
 
-    def __init__(self, redis: Redis, *, key_prefix: str, seconds: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        key_prefix: str,
+        seconds: int,
+        clock: Clock,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
         self._redis = redis
+        self._timeout_seconds = timeout_seconds
         self._prefix = f"{key_prefix}request:"
         self._seconds = seconds
         self._breaker = CircuitBreaker(clock.monotonic_seconds)
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether Redis failed so often that it is not asked, but for a try now and then."""
+        return self._breaker.is_open
 
     async def begin(self, name: str, digest: str) -> Known:
         """Note that a request came; tell what its name stands for."""
@@ -79,7 +93,7 @@ class RedisMemory:
         if not self._breaker.lets_through():
             return None
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeout_seconds):
                 found = await self._redis.set(
                     self._prefix + name, value, ex=self._seconds, nx=is_new, get=True
                 )

@@ -108,18 +108,22 @@ class Lane(Generic[Event]):
         while self._next_beat in here:
             taken.append(Batch(self._run_id, self._next_beat, here.pop(self._next_beat)))
             self._next_beat += 1
-        if not here:
-            self._waiting.pop(self._run_id, None)
 
     def _is_hole(self, *, is_settled: bool) -> bool:
+        """Tell whether beats wait for one that is missing."""
         waiting_count = len(self._waiting.get(self._run_id, ()))
-        return waiting_count > WAITING_BEATS_MAX or (is_settled and waiting_count > 0)
+        is_over = self._is_over(is_settled=is_settled)
+        return waiting_count > WAITING_BEATS_MAX or (waiting_count > 0 and is_over)
+
+    def _is_over(self, *, is_settled: bool) -> bool:
+        """Tell whether the beat that is due cannot come: its stripe is in another run by now."""
+        due_from = self._run_of_stripe[self._next_beat % self._stripe_count]
+        return is_settled or due_from not in {"", self._run_id}
 
     def _go_on_to_next_run(self, *, is_settled: bool) -> bool:
         """Leave the run if another waits and no beat of this one can come any more."""
         newer = next((run_id for run_id in self._waiting if run_id != self._run_id), None)
-        due_from = self._run_of_stripe[self._next_beat % self._stripe_count]
-        if newer is None or (due_from in {"", self._run_id} and not is_settled):
+        if newer is None or not self._is_over(is_settled=is_settled):
             return False
         self._waiting.pop(self._run_id, None)
         self._past.append(self._run_id)

@@ -179,7 +179,6 @@ class EventsClient(_Client):
 
         headers = [
             (b"content-type", b"text/event-stream; charset=utf-8"),
-            (b"cache-control", b"no-store"),
             # A proxy that gathers events makes them late.
             (b"x-accel-buffering", b"no"),
         ]
