@@ -21,6 +21,7 @@ from tidegate_common.domain.enums import (
 from tidegate_common.domain.ids import AccountId, RequestId
 from tidegate_common.errors import TransientError
 from tidegate_common.events.audit import AuditRecord
+from tidegate_common.events.backtests import BacktestJob
 from tidegate_common.events.message import Message
 from tidegate_common.events.risk import ControlOutcome
 from tidegate_common.events.topics import AUDITS
@@ -39,6 +40,7 @@ from tidegate_recorder.shell import Recorder, RecorderOptions
 NOWHERE = "redis://127.0.0.1:1/0"
 PATIENT_SECONDS = 30.0
 SCRIPT = ScriptedRun()
+JOB = BacktestJob(job_id="bt-" + "0" * 20, requested_by="desk", requested_ns=1)
 
 
 @pytest.fixture
@@ -193,9 +195,24 @@ async def test_memory_redis_away_knows_nothing(prefix: str) -> None:
 
     found = [await memory.begin("A1:q1", digest) for digest in ("d1", "d2", "d1", "d1")]
     await memory.keep("A1:q1", "d1")
+    await memory.keep_job(JOB)
+    job = await memory.job(JOB.job_id)
     await away.aclose()
 
     assert found == [Known.NEW] * 4
+    assert job is None
+
+
+async def test_memory_keeps_a_backtest_whole(redis: Redis, prefix: str) -> None:
+    """For as long as its name; what is there and is none is as nothing."""
+    memory = patient_memory(redis, prefix)
+
+    await memory.keep_job(JOB)
+    await redis.set(f"{prefix}job:foreign", b"{}")
+
+    assert await memory.job(JOB.job_id) == JOB
+    assert 0 < await redis.ttl(f"{prefix}job:{JOB.job_id}") <= 60
+    assert [await memory.job(name) for name in ("foreign", "other")] == [None, None]
 
 
 async def test_keys_more_than_are_read_the_newest_are_good(pool: Pool) -> None:

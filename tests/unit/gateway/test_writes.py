@@ -51,6 +51,7 @@ class FakeMemory:
     def __init__(self) -> None:
         self.digests: dict[str, str] = {}
         self.kept: set[str] = set()
+        self.jobs: dict[str, BacktestJob] = {}
 
     async def begin(self, name: str, digest: str) -> Known:
         if self.digests.setdefault(name, digest) != digest:
@@ -59,6 +60,12 @@ class FakeMemory:
 
     async def keep(self, name: str, digest: str) -> None:
         self.kept.add(name)
+
+    async def keep_job(self, job: BacktestJob) -> None:
+        self.jobs[job.job_id] = job
+
+    async def job(self, job_id: str) -> BacktestJob | None:
+        return self.jobs.get(job_id)
 
 
 class FakeRecords:
@@ -332,6 +339,24 @@ async def test_backtest_becomes_a_job_of_the_callers_name() -> None:
     assert_problem(clash, 409)
 
 
+async def test_backtest_is_queued_until_a_worker_has_seen_it() -> None:
+    """Who was told its id may ask for it at once."""
+    resources = replace(remembering(), records=FakeRecords())
+    async with guarded(resources=resources) as gateway:
+        asked = await gateway.client.post("/v1/backtests", json={}, headers=key_of("trader"))
+        path = f"/v1/backtests/{asked.json()['job_id']}"
+        found = await gateway.client.get(path, headers=key_of("trader"))
+
+    told = found.json()
+    assert (found.status_code, told["state"], told["requested_by"]) == (200, "queued", "trader")
+    assert [told[name] for name in ("job_id", "started_ns", "summary", "equity")] == [
+        asked.json()["job_id"],
+        None,
+        None,
+        [],
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
@@ -401,7 +426,7 @@ async def test_records_are_told_or_404() -> None:
     assert (known.status_code, known.json()["run_id"]) == (200, "run-1")
     assert "q2" in assert_problem(unknown, 404)
     assert (job.status_code, job.json()["reason"]) == (200, "too long")
-    assert "no worker has seen it" in assert_problem(no_job, 404)
+    assert "is not known" in assert_problem(no_job, 404)
     assert listed.json() == {"run_id": None, "items": [], "next": None}
     assert records.asked == [("q1", "run-1", "local"), ("q2", None, "local"), (JOB_ID, 7)]
 

@@ -89,7 +89,8 @@ class Write:
         content : what makes two jobs of one name the same.
         """
         message = _message(BACKTESTS, 0, job.job_id, encode_event(job), job.job_id.encode())
-        await self._publish(f"backtest:{job.job_id}", content, [message])
+        if await self._publish(f"backtest:{job.job_id}", content, [message]):
+            await self._given.memory.keep_job(job)
 
     @property
     def job_id(self) -> str:

@@ -63,9 +63,12 @@ async def list_backtests(
 
 @router.get("/backtests/{job_id}", dependencies=[Depends(require(Role.READ))])
 async def get_backtest(job_id: JobPath, given: Given) -> BacktestResultView:
-    """Return a backtest and what it came to; 404 until the worker has seen it."""
+    """Return a backtest and what it came to."""
     found = await given.records.backtest(job_id)
-    if found is None:
-        detail = f"backtest {job_id} is not known, or no worker has seen it yet"
-        raise ProblemError(HTTPStatus.NOT_FOUND, detail)
-    return found
+    if found:
+        return found
+    # No worker has seen it yet, or nobody asked for it.
+    job = await given.memory.job(job_id)
+    if job is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"backtest {job_id} is not known")
+    return BacktestResultView.queued(job)

@@ -187,6 +187,21 @@ class BacktestResultView(BacktestView):
 
     equity: list[EquityCloseView] = Field(description="by day and account; of one that is done")
 
+    @classmethod
+    def queued(cls, job: BacktestJob) -> "BacktestResultView":
+        """Return the view of one that no worker has seen yet."""
+        return cls(
+            job_id=job.job_id,
+            state="queued",
+            reason="",
+            requested_by=job.requested_by,
+            requested_ns=job.requested_ns,
+            started_ns=None,
+            ended_ns=None,
+            summary=None,
+            equity=[],
+        )
+
 
 def equity_views(result: BacktestResult | None) -> list[EquityCloseView]:
     """Return the views of a result's equity."""
